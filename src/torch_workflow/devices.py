@@ -1,0 +1,31 @@
+"""Where tensors live: find the best device, and bring model and data together on it."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+def best_device() -> torch.device:
+    """The accelerator that PyTorch finds (CUDA, MPS, XPU, ...), or the CPU where there is none."""
+    accelerator = torch.accelerator.current_accelerator(check_available=True)
+    return torch.device("cpu") if accelerator is None else accelerator
+
+
+def device_of(model: nn.Module) -> torch.device:
+    """The device of a model's first parameter; the CPU for a model that has none."""
+    first = next(model.parameters(), None)
+    return torch.device("cpu") if first is None else first.device
+
+
+def move(batch: Sequence[Tensor], device: torch.device) -> tuple[Tensor, ...]:
+    """The tensors of a batch on a device; one that is there already is not copied.
+
+    Args:
+        batch: Tensors of any shape, such as `(features, labels)`.
+        device: Where they should be.
+
+    Returns:
+        As many tensors, in the same order.
+    """
+    return tuple(tensor.to(device) for tensor in batch)

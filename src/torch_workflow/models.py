@@ -1,0 +1,20 @@
+"""Stage 2: the course's model, written so that you see inside it."""
+
+import torch
+from torch import Tensor, nn
+
+
+class LinearRegression(nn.Module):
+    """A straight line, `weight * x + bias`, with both numbers learned.
+
+    The same model as `torch.nn.Linear(1, 1)`, with its two parameters spelled out.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(1))
+        self.bias = nn.Parameter(torch.randn(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Predict a label for each row: `(rows, 1)` in, `(rows, 1)` out."""
+        return self.weight * x + self.bias
