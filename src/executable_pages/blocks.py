@@ -158,6 +158,7 @@ class _Reader:
         self.page = Page(path, lines, newline, [], [], [])
         self.problems: list[Problem] = []
         self.snippets: dict[int, CodeBlock] = {}
+        self.unreadable = ""
         self.waiting: dict[str, tuple[int, str]] = {}
         self.latest: Block | None = None
 
@@ -169,8 +170,7 @@ class _Reader:
             parsed = extract_from_buffer(buffer, max_num_lines=len(lines) + 2)
             self.snippets = {snippet.lineno: snippet for snippet in parsed}
         except RuntimeError as error:
-            if not self.problems:
-                self.problem(1, f"pytest-codeblocks cannot read this page: {error}")
+            self.unreadable = f"pytest-codeblocks cannot read this page: {error}"
         while number <= len(lines):
             if number in fences:
                 self.read_fence(fences[number])
@@ -180,6 +180,8 @@ class _Reader:
             number += 1
         self.drop_waiting()
         self.check_exercises()
+        if self.unreadable and not self.problems:
+            self.problem(1, self.unreadable)
         if self.problems:
             raise PageError(self.problems)
         return self.page
@@ -221,10 +223,11 @@ class _Reader:
                 )
 
     def add_block(self, fence: _Fence) -> None:
-        if fence.first not in self.snippets:
-            self.problem(fence.first, "pytest-codeblocks does not see this fence, so it cannot run")
-            return
-        code = self.snippets[fence.first].code
+        if fence.first in self.snippets:
+            code = self.snippets[fence.first].code
+        else:
+            code = ""
+            self.unreadable = f"pytest-codeblocks does not see the fence at line {fence.first}"
         block = Block(fence.first, fence.last, fence.indent, fence.language, code)
         if "mark" in self.waiting:
             block.mark = self.read_mark(*self.waiting.pop("mark"))
@@ -268,13 +271,13 @@ class _Reader:
 
     def attach_output(self, fence: _Fence) -> None:
         line, _ = self.waiting.pop("output")
-        varies = self.waiting.pop("varies", (0, None))[1]
+        first, varies = self.waiting.pop("varies", (line, None))
         if self.latest is None or self.latest.output is not None:
             self.problem(line, "this output has no block: put it under the snippet that prints it")
             return
         body = self.page.lines[fence.first : fence.last - 1]
         text = "".join(remove_indent(line, fence.indent) + "\n" for line in body)
-        self.latest.output = Output(line, fence.last, text, varies)
+        self.latest.output = Output(first, fence.last, text, varies)
 
     def read_prose(self, number: int, line: str) -> None:
         if SKIPPED_FENCE.match(line):
@@ -304,8 +307,6 @@ class _Reader:
         if comment.startswith("="):
             self.read_number(number, line, found.start(), comment.removeprefix("=").strip())
         elif comment == "pytest-codeblocks:expected-output":
-            if self.latest is None:
-                self.problem(number, "this output has no block: put it under the snippet")
             self.waiting["output"] = number, ""
         elif comment.startswith("pytest.mark."):
             self.waiting["mark"] = number, comment

@@ -126,11 +126,10 @@ class _Comparison:
                     block.line, f"this snippet prints {first!r} and shows no output", edit
                 )
         elif not printed:
-            yield self.repairable(
-                shown.first,
-                "an output is shown, and the snippet prints nothing",
-                LineEdit(shown.first, shown.last, ()),
-            )
+            above = self.page.lines[shown.first - 2].strip()
+            edit = LineEdit(shown.first if above else shown.first - 1, shown.last, ())
+            message = "an output is shown, and the snippet prints nothing"
+            yield self.repairable(shown.first, message, edit)
         elif not (same_shape if shown.varies else same_text)(shown.text, printed):
             old, new = shown.text.splitlines(), printed.splitlines()
             kept = _keep_noise(old, new)

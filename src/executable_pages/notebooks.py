@@ -177,10 +177,11 @@ class _Cells:
 
     def contained(self, line: str) -> str:
         """A line of an admonition as a quote, of a tab as plain text under its title."""
+        if not line.strip():
+            return ""
         indent = len(line) - len(line.lstrip())
-        if line.strip():
-            while self.containers and indent < self.containers[-1][0]:
-                self.containers.pop()
+        while self.containers and indent < self.containers[-1][0]:
+            self.containers.pop()
         prefix = "".join(mark for _, mark in self.containers)
         inner = remove_indent(line, " " * (self.containers[-1][0] if self.containers else 0))
         if found := CONTAINER.fullmatch(line):
@@ -188,6 +189,13 @@ class _Cells:
             self.containers.append((len(found["indent"]) + 4, "" if is_tab else "> "))
             title = found["title"] or found["type"].capitalize()
             return f"{prefix}**{title}**" if is_tab else f"{prefix}> **{title}**"
+        if (
+            prefix
+            and self.prose[-2:-1]
+            and self.prose[-2].startswith(prefix)
+            and not self.prose[-1]
+        ):
+            self.prose[-1] = prefix.rstrip()
         return prefix + inner
 
     def link(self, found: re.Match[str]) -> str:
