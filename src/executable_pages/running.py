@@ -3,16 +3,11 @@
 import contextlib
 import functools
 import io
-import linecache
-import os
-import random
 import re
 import subprocess
 import sys
-import tempfile
 import traceback
-import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -21,6 +16,7 @@ from typing import Any
 from executable_pages import figures, listings
 from executable_pages.blocks import Block, Mark, Number, Page, Problem
 from executable_pages.census import Census
+from executable_pages.isolation import fresh_process, kept_random_state
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -60,7 +56,7 @@ def run_page(page: Page) -> Run:
 
     After the first block that fails, the rest is not run.
     """
-    with _fresh_process(page) as module:
+    with fresh_process(page) as module:
         return _Runner(page, module).run()
 
 
@@ -190,7 +186,7 @@ class _Runner:
     @contextlib.contextmanager
     def put_back_names(self) -> Iterator[None]:
         names = dict(self.module.__dict__)
-        with _random_state():
+        with kept_random_state():
             try:
                 yield
             finally:
@@ -251,102 +247,3 @@ def _one_line(error: BaseException) -> str:
         return str(error)
     message = "".join(traceback.format_exception_only(error)).strip()
     return ANSI.sub("", message if isinstance(error, SyntaxError) else message.split("\n")[0])
-
-
-@contextlib.contextmanager
-def _fresh_process(page: Page) -> Iterator[ModuleType]:
-    """A module named `__main__` for the page, and nothing left over of an earlier page."""
-    module = ModuleType("__main__")
-    module.__file__ = str(page.path)
-    path, argv, environment, main = sys.path[:], sys.argv, dict(os.environ), sys.modules["__main__"]
-    with (
-        tempfile.TemporaryDirectory(prefix="page-", ignore_cleanup_errors=True) as folder,
-        contextlib.chdir(folder),
-        warnings.catch_warnings(),
-        _random_state(),
-        figures.fresh_matplotlib(),
-    ):
-        linecache.cache[str(page.path)] = _source_lines(page)
-        sys.modules["__main__"] = module
-        sys.path.insert(0, folder)
-        sys.argv = [str(page.path)]
-        os.environ["PATH"] = os.pathsep.join(
-            [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
-        )
-        os.environ["MPLBACKEND"] = "Agg"
-        _default_warnings()
-        _fresh_torch()
-        random.seed()
-        if numpy := sys.modules.get("numpy"):
-            numpy.random.seed()
-        try:
-            yield module
-        finally:
-            sys.modules["__main__"] = main
-            sys.path[:], sys.argv = path, argv
-            os.environ.clear()
-            os.environ.update(environment)
-            linecache.cache.pop(str(page.path), None)
-            _fresh_torch()
-            _forget_modules_in(Path(folder).resolve())
-
-
-def _source_lines(page: Page) -> tuple[int, None, list[str], str]:
-    """The page with all but its Python blanked, where `inspect.getsource` finds what it defines."""
-    lines = ["\n"] * len(page.lines)
-    for block in page.blocks:
-        if block.language == "python":
-            lines[block.line : block.end - 1] = block.code.splitlines(keepends=True)
-    return len(page.lines), None, lines, str(page.path)
-
-
-def _default_warnings() -> None:
-    """Python's own filters, each warning printed as a line: `UserWarning: message`."""
-    warnings.resetwarnings()
-    for category in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
-        warnings.simplefilter("ignore", category)
-    warnings.filterwarnings("default", category=DeprecationWarning, module="__main__")
-    warnings.showwarning = _print_warning
-
-
-def _print_warning(
-    message: Warning | str, category: type[Warning], *_: object, **__: object
-) -> None:
-    print(f"{category.__name__}: {message}")
-
-
-@contextlib.contextmanager
-def _random_state() -> Iterator[None]:
-    """Puts every global random generator back where it was."""
-    state = random.getstate()
-    numpy, torch = sys.modules.get("numpy"), sys.modules.get("torch")
-    numpy_state = numpy and numpy.random.get_state()
-    torch_state = torch and torch.get_rng_state()
-    try:
-        yield
-    finally:
-        random.setstate(state)
-        if numpy:
-            numpy.random.set_state(numpy_state)
-        if torch:
-            torch.set_rng_state(torch_state)
-
-
-def _fresh_torch() -> None:
-    """PyTorch's global settings as in a new process; nothing where it has not been imported."""
-    torch: Any = sys.modules.get("torch")
-    if torch is not None:
-        torch.seed()
-        torch.set_default_dtype(torch.float32)
-        torch.set_default_device(None)
-        torch.set_grad_enabled(True)
-        torch.use_deterministic_algorithms(False)
-        torch.set_printoptions(profile="default")
-
-
-def _forget_modules_in(folder: Path) -> None:
-    loaded: Mapping[str, ModuleType] = dict(sys.modules)
-    for name, module in loaded.items():
-        file = getattr(module, "__file__", None)
-        if file and Path(file).resolve().is_relative_to(folder):
-            del sys.modules[name]

@@ -1,0 +1,156 @@
+"""MkDocs hooks: what the built site needs beyond the Markdown, without running a page.
+
+Math becomes MathML, figures get their size, the notebook page is executed by mkdocs-jupyter and
+then rendered like every other page, and each page's notebook and the wheel are added as files.
+"""
+
+import contextlib
+import html
+import os
+import posixpath
+import re
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path, PurePath
+from typing import Any
+from urllib.parse import unquote, urljoin
+from xml.etree import ElementTree
+
+from latex2mathml.converter import convert
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
+from mkdocs.plugins import get_plugin_logger
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+from executable_pages.blocks import PageError
+from executable_pages.notebooks import export
+
+log = get_plugin_logger(__name__)
+
+COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+# What Python-Markdown makes of a comment and a fence that are indented, as in an admonition.
+FENCE_IN_PARAGRAPH = re.compile(
+    r'<p>\s*(<div class="language-[^"]*highlight">(?:(?!<p>).)*?</pre></div>)\s*</p>', re.DOTALL
+)
+FORMULA = re.compile(
+    r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>',
+    re.DOTALL,
+)
+SVG_IMAGE = re.compile(r'<img (?P<before>[^>]*?)src="(?P<src>[^":?#]+\.svg)"(?P<after>[^>]*?) ?/?>')
+
+
+def on_files(files: Files, *, config: MkDocsConfig) -> Files:
+    """Add the wheel of `torch_workflow`, and beside each page but the home page its notebook."""
+    pages = [file for file in files.documentation_pages() if file.src_uri != "index.md"]
+    wheel_name, wheel = _build_wheel(Path(config.config_file_path).parent)
+    files.append(File.generated(config, wheel_name, content=wheel))
+    for file in pages:
+        try:
+            notebook = export(
+                Path(str(file.abs_src_path)),
+                wheel_url=urljoin(config.site_url, wheel_name) if config.site_url else None,
+                page_url=urljoin(config.site_url, file.url) if config.site_url else None,
+            )
+        except (PageError, OSError) as error:
+            log.warning(f"Doc file '{file.src_uri}' cannot be made a notebook: {error}")
+        else:
+            files.append(File.generated(config, _notebook_uri(file), content=notebook))
+    return files
+
+
+def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: Files) -> None:
+    """Have mkdocs-jupyter execute a notebook page, then leave the rendering to MkDocs.
+
+    The page's own HTML shows the recorded outputs, with links, headings, admonitions and math like
+    those of every other page; mkdocs-jupyter's copy of it is not used.
+    """
+    jupyter = config.plugins["mkdocs-jupyter"].config
+    execute = vars(page).pop("render", None)
+    if execute is not None:
+        if jupyter["execute"]:
+            _run_notebook(page, lambda: execute(config, files))
+    elif any(PurePath(page.file.src_uri).match(pattern) for pattern in jupyter["include"]):
+        log.warning(
+            f"Doc file '{page.file.src_uri}' is listed as a notebook and never runs: "
+            "its front matter needs a Python kernelspec under `jupyter:`"
+        )
+
+
+def on_page_content(content: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Drop comments, write formulas as MathML, and give each SVG figure its size."""
+    content = FENCE_IN_PARAGRAPH.sub(r"\1", COMMENT.sub("", content))
+    content = FORMULA.sub(_mathml, content)
+    figures = 0
+
+    def with_size(image: re.Match[str]) -> str:
+        nonlocal figures
+        url = posixpath.normpath(posixpath.join("/", page.url, image["src"]))
+        figure = Path(config.docs_dir, unquote(url).lstrip("/"))
+        if not figure.is_file():
+            return image[0]
+        figures += 1
+        width, height = svg_size(figure)
+        loading = "eager" if figures == 1 else "lazy"
+        return (
+            f'<img {image["before"]}src="{image["src"]}"{image["after"]} '
+            f'width="{width}" height="{height}" loading="{loading}">'
+        )
+
+    return SVG_IMAGE.sub(with_size, content)
+
+
+def on_page_context(
+    context: dict[str, Any], *, page: Page, config: MkDocsConfig, nav: object
+) -> dict[str, Any]:
+    """Tell the template where the page's notebook is."""
+    notebook = _notebook_uri(page.file)
+    if Path(config.site_dir, notebook).is_file():
+        context["notebook"] = notebook
+    return context
+
+
+def svg_size(path: Path) -> tuple[int, int]:
+    """Width and height of an SVG file in CSS pixels, from its root element."""
+    _, root = next(ElementTree.iterparse(path, events=["start"]))
+    if root.get("width", "").endswith("pt"):
+        width, height = (float(root.attrib[name][:-2]) * 4 / 3 for name in ("width", "height"))
+    else:
+        width, height = map(float, root.attrib["viewBox"].split()[2:])
+    return round(width), round(height)
+
+
+def _notebook_uri(file: File) -> str:
+    return posixpath.join(posixpath.dirname(file.dest_uri), f"{file.name}.ipynb")
+
+
+def _build_wheel(root: Path) -> tuple[str, bytes]:
+    from hatchling.build import build_wheel
+
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(root):
+        name: str = build_wheel(folder)
+        return name, Path(folder, name).read_bytes()
+
+
+def _mathml(formula: re.Match[str]) -> str:
+    display = "block" if formula[1] == "div" else "inline"
+    return convert(html.unescape(formula[2]).strip(), display=display)
+
+
+def _run_notebook(page: Page, execute: Callable[[], object]) -> None:
+    """Let mkdocs-jupyter execute what a reader downloads, in an empty working directory."""
+    original, path = Path(str(page.file.abs_src_path)), os.environ.get("PATH", "")
+    log.info(f"Executing notebook '{page.file.src_uri}'")
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        notebook = Path(folder, f"{original.stem}.ipynb")
+        notebook.write_text(export(original, wheel_url=None, page_url=None), "utf-8")
+        page.file.abs_src_path = str(notebook)
+        os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), path])
+        try:
+            execute()
+        except Exception as error:
+            raise PluginError(f"Notebook '{page.file.src_uri}' does not run: {error}") from error
+        finally:
+            page.file.abs_src_path = str(original)
+            os.environ["PATH"] = path
