@@ -13,7 +13,7 @@ serve: $(READY) ## serve the site at http://127.0.0.1:8000 and rebuild it when a
 	EXECUTE_NOTEBOOKS=false $(BIN)/mkdocs serve --dev-addr 127.0.0.1:8000
 
 site: $(READY) ## build the site into site/
-	$(BIN)/mkdocs build --quiet --strict
+	$(BIN)/mkdocs build --strict
 
 test: site ## run every snippet of every page, and all other tests
 	$(BIN)/python -m pytest --codeblocks --census=site $(PAGES) tests

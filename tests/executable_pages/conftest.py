@@ -6,8 +6,6 @@ import pytest
 
 WritePage = Callable[..., Path]
 
-pytest_plugins = ["pytester"]
-
 
 @pytest.fixture
 def write_page(tmp_path: Path) -> WritePage:

@@ -1,0 +1,9 @@
+"""Where the project is, and its pages."""
+
+from pathlib import Path
+
+from executable_pages.blocks import find_pages
+
+ROOT = Path(__file__).parents[1]
+PAGES = list(find_pages([ROOT / "docs"]))
+TEACHING_PAGES = [page for page in PAGES if page.name != "index.md"]

@@ -1,0 +1,169 @@
+"""The built site is complete, leads nowhere wrong and asks nothing of another host."""
+
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+import zipfile
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urljoin, urlsplit
+
+import pytest
+from project import PAGES, ROOT, TEACHING_PAGES
+
+
+class Html(HTMLParser):
+    """The start tags of a page, and the targets that a link may name in it."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str]]] = []
+        self.feed(path.read_text())
+        names = (attributes.get("id") for _, attributes in self.tags)
+        self.anchors = {name for name in names if name}
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, {name: value or "" for name, value in attrs}))
+
+
+@pytest.fixture(scope="module")
+def pages(site):
+    return {path.relative_to(site): Html(path) for path in site.rglob("*.html")}
+
+
+def test_building_everything_but_the_capstone_imports_no_torch(built):
+    assert built[0].stdout.splitlines()[-1] == "False"
+
+
+def test_every_page_has_been_built(site):
+    for page in PAGES:
+        name = page.relative_to(ROOT / "docs").with_suffix("")
+        folder = name.parent if name.name == "index" else name
+        assert (site / folder / "index.html").is_file(), page
+
+
+def test_nothing_is_loaded_from_another_host(pages):
+    loading = ("img", "script", "link", "iframe", "source", "video", "audio", "use", "image")
+    for path, html in pages.items():
+        for tag, attributes in html.tags:
+            target = attributes.get("src") or attributes.get("href") or ""
+            if tag in loading and attributes.get("rel") != "canonical":
+                address = urlsplit(target)
+                assert address.netloc in ("", "example.org"), f"{path}: <{tag}> loads {target}"
+
+
+def test_styles_and_scripts_load_nothing_from_another_host(site):
+    for path in (*site.rglob("course*.css"), *site.rglob("course*.js")):
+        assert not re.search(r"(url\(|import|fetch\()\s*[\"']?(https?:)?//", path.read_text()), path
+
+
+def test_every_link_leads_to_a_page_and_an_anchor_that_exist(site, pages):
+    wrong = []
+    for path, html in pages.items():
+        if path.name == "404.html":
+            continue
+        for tag, attributes in html.tags:
+            link = attributes.get("href", "")
+            target = urlsplit(urljoin(f"https://example.org/{path.as_posix()}", link))
+            if tag != "a" or not link or target.netloc != "example.org":
+                continue
+            file = Path(unquote(target.path).lstrip("/"))
+            if target.path.endswith("/"):
+                file = file / "index.html"
+            anchor = unquote(target.fragment)
+            if not (site / file).is_file() or (anchor and anchor not in pages[file].anchors):
+                wrong.append(f"{path}: {link}")
+    assert wrong == []
+
+
+def test_every_image_has_a_text_and_a_size(pages):
+    for path, html in pages.items():
+        for tag, attributes in html.tags:
+            if tag == "img" and "figures/" in attributes["src"]:
+                assert {"alt", "width", "height"} <= attributes.keys(), f"{path}: {attributes}"
+                assert len(attributes["alt"]) > 20, f"{path}: {attributes}"
+
+
+def test_every_page_but_the_first_offers_its_notebook(site, pages):
+    for page in TEACHING_PAGES:
+        folder = page.relative_to(ROOT / "docs").with_suffix("")
+        links = [a.get("href", "") for tag, a in pages[folder / "index.html"].tags if tag == "a"]
+        (link,) = {link for link in links if link.endswith(".ipynb")}
+        assert (site / folder / link).resolve().is_file()
+
+
+def test_pages_lead_to_each_other_in_reading_order(site, pages):
+    path, visited = Path("index.html"), ["index.html"]
+    while True:
+        onward = [
+            attributes["href"]
+            for tag, attributes in pages[path].tags
+            if tag == "a" and "md-footer__link--next" in attributes.get("class", "")
+        ]
+        if not onward:
+            break
+        path = (site / path.parent / onward[0] / "index.html").resolve().relative_to(site.resolve())
+        visited.append(path.as_posix())
+    assert len(visited) == len(PAGES)
+    assert visited[-1] == "workflow/7-experiments/index.html"
+
+
+def test_the_wheel_holds_the_package_alone(site):
+    (wheel,) = site.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    assert "torch_workflow/py.typed" in names
+    assert {name.split("/")[0].split("-")[0] for name in names} == {"torch_workflow"}
+    assert any(name.endswith("licenses/LICENSE") for name in names)
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """A copy of what the build reads, to break."""
+    for name in ("docs", "overrides", "src"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    for name in ("mkdocs.yml", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, tmp_path)
+    return tmp_path
+
+
+def test_a_broken_link_or_anchor_fails_the_build(build, copy):
+    with (copy / "docs/setup.md").open("a") as page:
+        page.write("\n[a](workflow/nowhere.md) [b](workflow/1-data.md#nowhere)\n")
+    with (copy / "docs/workflow/6-together.md").open("a") as page:
+        page.write("\n[c](lost.md)\n")
+    done = build(copy, copy / "site")
+    assert done.returncode != 0
+    for link in ("workflow/nowhere.md", "#nowhere", "lost.md"):
+        assert link in done.stderr
+
+
+def test_a_capstone_that_fails_fails_the_build(build, copy):
+    path = copy / "docs/workflow/6-together.md"
+    path.write_text(path.read_text().replace("```python\n", "```python\n1 / 0\n", 1))
+    done = build(copy, copy / "site", notebooks="true")
+    assert done.returncode != 0
+    assert "ZeroDivisionError" in done.stderr
+
+
+def test_the_served_site_answers_with_the_home_page():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    command = [sys.executable, "-m", "mkdocs", "serve", "--quiet", "--dev-addr", address]
+    server = subprocess.Popen(command, cwd=ROOT, env={"EXECUTE_NOTEBOOKS": "false"})
+    try:
+        for _ in range(300):
+            try:
+                home = urllib.request.urlopen(f"http://{address}/").read().decode()
+                break
+            except OSError:
+                time.sleep(0.1)
+        assert "<title>" in home
+        assert "workflow/1-data/" in home
+    finally:
+        server.terminate()
+        server.wait()
