@@ -334,7 +334,7 @@ class _Reader:
         (blocks[-1].numbers if blocks else self.page.opening).append(bound)
 
     def read_image(self, number: int, alt: str, target: str) -> None:
-        if not alt.strip():
+        if not re.search(r"\w", alt):
             self.problem(number, f"the image {target} has no alt text: say what a reader would see")
         if "://" in target:
             self.problem(number, f"the image {target} is on another host: keep a copy here")

@@ -111,5 +111,5 @@ def _forget_modules_in(folder: Path) -> None:
     loaded: Mapping[str, ModuleType] = dict(sys.modules)
     for name, module in loaded.items():
         file = getattr(module, "__file__", None)
-        if file and Path(file).resolve().is_relative_to(folder):
+        if file and Path(file).is_absolute() and Path(file).resolve().is_relative_to(folder):
             del sys.modules[name]

@@ -115,15 +115,30 @@ def plot_loss_surface(
         path: The `(weight, bias)` of each step, first to last.
         ax: Where to draw; a new figure when left out.
     """
+    from matplotlib.colors import PowerNorm
+
     ax = _axes(ax)
     grid_weights, grid_biases = torch.linspace(*weights, 61), torch.linspace(*biases, 61)
     losses = torch.tensor(
         [[loss_function(w * features + b, labels) for w in grid_weights] for b in grid_biases]
     )
-    surface = ax.contourf(grid_weights, grid_biases, losses, levels=12, cmap="viridis")
-    ax.figure.colorbar(surface, ax=ax, label="loss")
+    # Levels lie closer together near the lowest loss, where a straight scale would show one color.
+    low, high = losses.min(), losses.max()
+    levels = low + (high - low) * torch.linspace(0, 1, 13) ** 2
+    surface = ax.contourf(
+        grid_weights, grid_biases, losses, levels=levels, cmap="viridis", norm=PowerNorm(0.5)
+    )
+    ax.figure.colorbar(surface, ax=ax, label="loss", format="%.2f")
     if path:
-        ax.plot(*zip(*path, strict=True), "o-", color="white", markersize=3, linewidth=1)
+        every = max(1, len(path) // 12)
+        ax.plot(
+            *zip(*path, strict=True),
+            "o-",
+            color="white",
+            markersize=3,
+            linewidth=1,
+            markevery=every,
+        )
         ax.plot(*path[-1], "*", color="white", markersize=12)
     ax.set(xlabel="weight", ylabel="bias")
     return ax

@@ -99,6 +99,7 @@ BAD_PAGES = {
         "this output has no block",
     ),
     "image without alt text": ("![](figures/x.svg)\n", 1, "figures/x.svg has no alt text"),
+    "image with a placeholder": ("![…](figures/x.svg)\n", 1, "figures/x.svg has no alt text"),
     "image tag": ('<img src="x.svg">\n', 1, "this image cannot be checked"),
     "image that is not there": ("![A cat.](cat.png)\n", 1, "the image cat.png does not exist"),
     "image elsewhere": ("![A cat.](https://example.org/cat.png)\n", 1, "is on another host"),
