@@ -40,6 +40,8 @@ def main() -> int:
                 target.write_text(notebooks.export(path, wheel_url=None, page_url=None))
         except PageError as error:
             print(error, file=sys.stderr)
+            if arguments.command == "update":
+                print(f"{path}: nothing was rewritten, mend this first", file=sys.stderr)
             failed = True
     return int(failed)
 

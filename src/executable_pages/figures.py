@@ -56,6 +56,7 @@ def fresh_matplotlib() -> Iterator[None]:
                 "axes.facecolor": "none",
                 "axes.grid": True,
                 "axes.axisbelow": True,
+                "axes.formatter.min_exponent": 3,
                 "axes.spines.top": False,
                 "axes.spines.right": False,
                 "axes.prop_cycle": cycler(

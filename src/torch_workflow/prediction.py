@@ -9,7 +9,8 @@ from torch_workflow.devices import device_of
 def predict(model: nn.Module, features: Tensor) -> Tensor:
     """Predict a label for each row, without recording anything for gradients.
 
-    The model is in evaluation mode while it predicts, and back in the mode it was in afterwards.
+    The model is in evaluation mode while it predicts; afterwards each of its modules is back in the
+    mode it was in.
 
     Args:
         model: Any module that takes `features`.
@@ -18,11 +19,12 @@ def predict(model: nn.Module, features: Tensor) -> Tensor:
     Returns:
         Predictions, `(rows, ...)` as the model makes them, on the model's device.
     """
-    was_training = model.training
+    modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
         with torch.inference_mode():
             predictions: Tensor = model(features.to(device_of(model)))
     finally:
-        model.train(was_training)
+        for module, was_training in modes:
+            module.training = was_training
     return predictions

@@ -125,7 +125,8 @@ def fit(
         optimizer: Holds the model's parameters.
         epochs: How many epochs the history has at the end, those of a resumed run included.
         scheduler: Changes the learning rate; stepped once after each epoch.
-        patience: Stop after this many epochs in a row without a new lowest validation loss.
+        patience: Stop after this many epochs in a row without a new lowest validation loss. The
+            model keeps its last weights; those of the best epoch are in the checkpoint folder.
         checkpoint: A folder that keeps `last.pt`, all that is needed to go on, and
             `best.safetensors`, the weights with the lowest validation loss, written after each
             epoch.
