@@ -119,6 +119,7 @@ def plot_loss_surface(
 
     ax = _axes(ax)
     grid_weights, grid_biases = torch.linspace(*weights, 61), torch.linspace(*biases, 61)
+    features, labels = features.detach().cpu(), labels.detach().cpu()
     losses = torch.tensor(
         [[loss_function(w * features + b, labels) for w in grid_weights] for b in grid_biases]
     )

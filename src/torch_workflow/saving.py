@@ -111,9 +111,10 @@ def load_checkpoint(
     """
     # Random states must stay on the CPU, and each load_state_dict moves what it takes.
     checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    if checkpoint.get("format") != CHECKPOINT_FORMAT:
+    found = checkpoint.get("format") if isinstance(checkpoint, dict) else None
+    if found != CHECKPOINT_FORMAT:
         raise ValueError(
-            f"{path} has checkpoint format {checkpoint.get('format')}, "
+            f"{path} has checkpoint format {found}, "
             f"this version of torch_workflow reads format {CHECKPOINT_FORMAT}"
         )
     for name, part in (("scheduler", scheduler), ("generator", generator)):

@@ -1,5 +1,6 @@
 """Stage 3: the training loop, the evaluation loop, and both together for many epochs."""
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -37,7 +38,7 @@ class History:
     @property
     def best_epoch(self) -> int:
         """The first epoch, counted from 1, with the lowest validation loss; 0 before any epoch."""
-        losses = self.validation_loss
+        losses = [math.inf if math.isnan(loss) else loss for loss in self.validation_loss]
         return 1 + losses.index(min(losses)) if losses else 0
 
     def state_dict(self) -> dict[str, list[float]]:
@@ -148,7 +149,7 @@ def fit(
     for _ in _show_progress(range(len(history), epochs), progress):
         if patience is not None and len(history) - history.best_epoch >= patience:
             break
-        history.learning_rate.append(optimizer.param_groups[0]["lr"])
+        history.learning_rate.append(float(optimizer.param_groups[0]["lr"]))
         history.train_loss.append(train_epoch(model, train, loss_function, optimizer))
         history.validation_loss.append(evaluate(model, validation, loss_function))
         if scheduler is not None:
