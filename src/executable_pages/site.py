@@ -27,15 +27,18 @@ from mkdocs.structure.pages import Page
 from executable_pages.blocks import PageError
 from executable_pages.notebooks import export
 
-log = get_plugin_logger(__name__)
+log = get_plugin_logger("site")
 
 COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
-# What Python-Markdown makes of a comment and a fence that are indented, as in an admonition.
-FENCE_IN_PARAGRAPH = re.compile(
-    r'<p>\s*(<div class="language-[^"]*highlight">(?:(?!<p>).)*?</pre></div>)\s*</p>', re.DOTALL
+FENCE = r'<div class="language-[^"]*highlight">(?:(?!<p>).)*?</pre></div>'
+# What Python-Markdown makes of comments and a fence that are indented, as in an admonition.
+FENCE_IN_PARAGRAPH = re.compile(rf"<p>((?:<!--[^>]*-->\s*)*{FENCE})\s*</p>", re.DOTALL)
+SKIPPED = re.compile(
+    rf'<!--\s*pytest\.mark\.skip[^>]*reason="([^"]*)"\)\s*-->\s*({FENCE})', re.DOTALL
 )
 FORMULA = re.compile(
-    r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>',
+    r'<(?P<tag>span|div) class="arithmatex">\\[(\[](?P<tex>.*?)\\[)\]]</(?P=tag)>'
+    r"(?P<after>[.,:;)?]*)",
     re.DOTALL,
 )
 SVG_IMAGE = re.compile(r'<img (?P<before>[^>]*?)src="(?P<src>[^":?#]+\.svg)"(?P<after>[^>]*?) ?/?>')
@@ -79,8 +82,10 @@ def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: 
 
 
 def on_page_content(content: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Drop comments, write formulas as MathML, and give each SVG figure its size."""
-    content = FENCE_IN_PARAGRAPH.sub(r"\1", COMMENT.sub("", content))
+    """Drop comments, but say why a block is not run; MathML for formulas, a size for figures."""
+    content = FENCE_IN_PARAGRAPH.sub(r"\1", content)
+    content = SKIPPED.sub(r'\2\n<p class="not-run">Not run here: \1.</p>', content)
+    content = COMMENT.sub("", content)
     content = FORMULA.sub(_mathml, content)
     figures = 0
 
@@ -134,8 +139,11 @@ def _build_wheel(root: Path) -> tuple[str, bytes]:
 
 
 def _mathml(formula: re.Match[str]) -> str:
-    display = "block" if formula[1] == "div" else "inline"
-    return convert(html.unescape(formula[2]).strip(), display=display)
+    tex = html.unescape(formula["tex"]).strip()
+    if formula["tag"] == "div":
+        return convert(tex, display="block") + formula["after"]
+    # A line must not break between a formula and the punctuation after it.
+    return f'<span class="formula">{convert(tex)}{formula["after"]}</span>'
 
 
 def _run_notebook(page: Page, execute: Callable[[], object]) -> None:
@@ -144,10 +152,10 @@ def _run_notebook(page: Page, execute: Callable[[], object]) -> None:
     log.info(f"Executing notebook '{page.file.src_uri}'")
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         notebook = Path(folder, f"{original.stem}.ipynb")
-        notebook.write_text(export(original, wheel_url=None, page_url=None), "utf-8")
-        page.file.abs_src_path = str(notebook)
         os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), path])
         try:
+            notebook.write_text(export(original, wheel_url=None, page_url=None), "utf-8")
+            page.file.abs_src_path = str(notebook)
             execute()
         except Exception as error:
             raise PluginError(f"Notebook '{page.file.src_uri}' does not run: {error}") from error

@@ -6,6 +6,7 @@ be on any device and need no `detach`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -129,7 +130,8 @@ def plot_loss_surface(
     surface = ax.contourf(
         grid_weights, grid_biases, losses, levels=levels, cmap="viridis", norm=PowerNorm(0.5)
     )
-    ax.figure.colorbar(surface, ax=ax, label="loss", format="%.2f")
+    decimals = max(2, 2 - math.floor(math.log10(high)))
+    ax.figure.colorbar(surface, ax=ax, label="loss", format=f"%.{decimals}f")
     if path:
         every = max(1, len(path) // 12)
         ax.plot(
