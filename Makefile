@@ -1,5 +1,6 @@
 PYTHON ?= python3
 BIN := .venv/bin
+export NO_MKDOCS_2_WARNING := 1
 READY := .venv/ready
 PAGES := docs README.md
 

@@ -115,7 +115,10 @@ class Block:
 
 @dataclass
 class Page:
-    """A Markdown file, read. `opening` holds the numbers above the first block."""
+    """A Markdown file, read.
+
+    `opening` holds the numbers above the first block, `fenced` the lines that are no prose.
+    """
 
     path: Path
     lines: list[str]
@@ -123,6 +126,7 @@ class Page:
     blocks: list[Block]
     images: list[Image]
     opening: list[Number]
+    fenced: set[int]
 
 
 def read_page(path: Path) -> Page:
@@ -155,7 +159,7 @@ class _Reader:
     """Walks down a page once, from fence to prose to fence."""
 
     def __init__(self, path: Path, lines: list[str], newline: str) -> None:
-        self.page = Page(path, lines, newline, [], [], [])
+        self.page = Page(path, lines, newline, [], [], [], set())
         self.problems: list[Problem] = []
         self.snippets: dict[int, CodeBlock] = {}
         self.unreadable = ""
@@ -174,6 +178,7 @@ class _Reader:
         while number <= len(lines):
             if number in fences:
                 self.read_fence(fences[number])
+                self.page.fenced.update(range(number, fences[number].last + 1))
                 number = fences[number].last
             elif lines[number - 1].strip():
                 self.read_prose(number, lines[number - 1])

@@ -79,6 +79,8 @@ class _Cells:
 
     def make(self) -> list[Any]:
         blocks = {block.line: block for block in self.page.blocks}
+        outputs = [block.output for block in self.page.blocks if block.output]
+        output_end = {output.first: output.last for output in outputs}
         figure_lines = {image.line for block in self.page.blocks for image in block.images}
         skipped = self.solution_lines()
         number = self.first_line()
@@ -89,8 +91,8 @@ class _Cells:
             elif block is not None:
                 self.add_block(block)
                 number = block.end
-            elif self.is_output(number):
-                number = self.output_end[number]
+            elif number in output_end:
+                number = output_end[number]
             else:
                 self.add_prose(number, drop_image=number in figure_lines)
             number += 1
@@ -103,14 +105,6 @@ class _Cells:
         if lines[0] == "---":
             return lines.index("---", 1) + 2
         return 1
-
-    @property
-    def output_end(self) -> dict[int, int]:
-        outputs = [block.output for block in self.page.blocks if block.output]
-        return {output.first: output.last for output in outputs}
-
-    def is_output(self, number: int) -> bool:
-        return number in self.output_end
 
     def solution_lines(self) -> set[int]:
         """The folded elements that hold solutions, from `<details` to `</details>`."""
@@ -164,16 +158,12 @@ class _Cells:
         if line.strip() and not COMMENT.sub("", line).strip():
             return
         line = COMMENT.sub("", line).replace('<details markdown="1">', "<details>")
-        if self.is_in_fence(number):
+        if number in self.page.fenced:
             self.prose.append(line)
             return
         line = ATTRIBUTES.sub("", line)
         line = PAGE_LINK.sub(self.link, IMAGE.sub(self.attach, line))
         self.prose.append(self.contained(line))
-
-    def is_in_fence(self, number: int) -> bool:
-        ticks = [line for line in self.page.lines[: number - 1] if line.lstrip().startswith("```")]
-        return len(ticks) % 2 == 1
 
     def contained(self, line: str) -> str:
         """A line of an admonition as a quote, of a tab as plain text under its title."""
@@ -202,11 +192,11 @@ class _Cells:
         text, target, anchor = found[1], found[2], found[3] or ""
         if self.page_url is None:
             return text
-        if target.endswith(".md"):
-            # Every page but an index is a folder of its own on the site.
-            target = re.sub(r"(index)?\.md$", "/", target).lstrip("/")
-            if self.page.path.name != "index.md":
-                target = f"../{target}"
+        # Every page but an index is a folder of its own on the site.
+        target = re.sub(r"(^|/)index\.md$", r"\1", target)
+        target = re.sub(r"\.md$", "/", target)
+        if found[2] and self.page.path.name != "index.md":
+            target = f"../{target}"
         return f"[{text}]({urljoin(self.page_url, target)}{anchor})"
 
     def attach(self, found: re.Match[str]) -> str:

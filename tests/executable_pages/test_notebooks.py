@@ -109,6 +109,21 @@ def test_links_lead_to_the_site_where_it_is_known(cells, page_url, link):
     assert source(cell) == link
 
 
+@pytest.mark.parametrize(
+    ("target", "address"),
+    [
+        ("index.md", "https://example.org/part/"),
+        ("../index.md", "https://example.org/"),
+        ("other.md", "https://example.org/part/other/"),
+        ("train.py", "https://example.org/part/train.py"),
+        ("#here", "https://example.org/part/page/#here"),
+    ],
+)
+def test_a_link_leads_where_it_leads_on_the_site(cells, target, address):
+    (cell,) = cells(f"[x]({target})\n", page_url="https://example.org/part/page/")
+    assert source(cell) == f"[x]({address})"
+
+
 def test_an_image_in_the_prose_is_attached(cells):
     opening, *_ = cells(
         "![A line.](figures/line.svg)\n\n"
