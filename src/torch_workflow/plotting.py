@@ -130,7 +130,7 @@ def plot_loss_surface(
     surface = ax.contourf(
         grid_weights, grid_biases, losses, levels=levels, cmap="viridis", norm=PowerNorm(0.5)
     )
-    decimals = max(2, 2 - math.floor(math.log10(high)))
+    decimals = max(2, 2 - math.floor(math.log10(high - low)))
     ax.figure.colorbar(surface, ax=ax, label="loss", format=f"%.{decimals}f")
     if path:
         every = max(1, len(path) // 12)

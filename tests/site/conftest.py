@@ -17,6 +17,8 @@ finally:
     print("torch" in sys.modules)
 """
 
+DEFAULTS = {"EXECUTE_NOTEBOOKS": "false", "SITE_URL": "https://example.org/"}
+
 Build = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -24,11 +26,11 @@ Build = Callable[..., "subprocess.CompletedProcess[str]"]
 def build() -> Build:
     """Builds the site of a project folder into another folder, by default without the capstone."""
 
-    def build(root: Path, into: Path, *, notebooks: str = "false"):
+    def build(root: Path, into: Path, **environment: str):
         return subprocess.run(
             [sys.executable, "-c", BUILD, str(into)],
             cwd=root,
-            env=os.environ | {"EXECUTE_NOTEBOOKS": notebooks, "SITE_URL": "https://example.org/"},
+            env=os.environ | DEFAULTS | environment,
             capture_output=True,
             text=True,
             check=False,

@@ -120,6 +120,38 @@ def test_the_wheel_holds_the_package_alone(site):
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
 
+def test_formulas_need_no_script(site):
+    html = (site / "workflow/4-evaluation/index.html").read_text()
+    assert "<math" in html
+    assert "arithmatex" not in html
+
+
+def test_markers_are_no_part_of_a_built_page(site):
+    for path in site.rglob("*/index.html"):
+        article = path.read_text().partition("<article")[2].partition("</article>")[0]
+        assert "<!--" not in article, path
+
+
+def test_a_block_that_does_not_run_says_why(site):
+    html = (site / "setup/index.html").read_text()
+    assert "Not run here: it downloads PyTorch from the package index." in html
+
+
+def test_edit_and_colab_links_need_a_repository(site, build, tmp_path):
+    page = Path("workflow/1-data/index.html")
+    colab = "https://colab.example.org/github/owner/name/blob/notebooks/"
+    repository = {"REPO_URL": "https://github.com/owner/name", "EDIT_URI": "edit/main/docs/"}
+    done = build(ROOT, tmp_path / "site", **repository, COLAB_BASE=colab)
+    assert done.returncode == 0, done.stderr
+    links = [a.get("href", "") for _, a in Html(tmp_path / "site" / page).tags]
+    notebook = "workflow/1-data/1-data.ipynb"
+    assert colab + notebook in links
+    assert (site / notebook).is_file()
+    assert "https://github.com/owner/name/edit/main/docs/workflow/1-data.md" in links
+    without = [a.get("href", "") for _, a in Html(site / page).tags]
+    assert not any("colab" in link or "/edit/" in link for link in without)
+
+
 @pytest.fixture
 def copy(tmp_path):
     """A copy of what the build reads, to break."""
@@ -144,7 +176,7 @@ def test_a_broken_link_or_anchor_fails_the_build(build, copy):
 def test_a_capstone_that_fails_fails_the_build(build, copy):
     path = copy / "docs/workflow/6-together.md"
     path.write_text(path.read_text().replace("```python\n", "```python\n1 / 0\n", 1))
-    done = build(copy, copy / "site", notebooks="true")
+    done = build(copy, copy / "site", EXECUTE_NOTEBOOKS="true")
     assert done.returncode != 0
     assert "ZeroDivisionError" in done.stderr
 
