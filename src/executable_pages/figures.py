@@ -56,7 +56,7 @@ def fresh_matplotlib() -> Iterator[None]:
                 "axes.facecolor": "none",
                 "axes.grid": True,
                 "axes.axisbelow": True,
-                "axes.formatter.min_exponent": 3,
+                "axes.formatter.min_exponent": 4,
                 "axes.spines.top": False,
                 "axes.spines.right": False,
                 "axes.prop_cycle": cycler(

@@ -4,6 +4,7 @@ import contextlib
 import linecache
 import os
 import random
+import signal
 import sys
 import tempfile
 import warnings
@@ -37,6 +38,7 @@ def fresh_process(page: Page) -> Iterator[ModuleType]:
             [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
         )
         os.environ["MPLBACKEND"] = "Agg"
+        interrupt = _heed_interrupts()
         _default_warnings()
         _fresh_torch()
         random.seed()
@@ -45,6 +47,7 @@ def fresh_process(page: Page) -> Iterator[ModuleType]:
         try:
             yield module
         finally:
+            signal.signal(signal.SIGINT, interrupt)
             sys.modules["__main__"] = main
             sys.path[:], sys.argv = path, argv
             os.environ.clear()
@@ -61,6 +64,13 @@ def _source_lines(page: Page) -> tuple[int, None, list[str], str]:
         if block.language == "python":
             lines[block.line : block.end - 1] = block.code.splitlines(keepends=True)
     return len(page.lines), None, lines, str(page.path)
+
+
+def _heed_interrupts() -> Any:
+    """Ctrl-C raises, here and in processes started from here, also under a shell's `&`."""
+    before = signal.getsignal(signal.SIGINT)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    return before
 
 
 def _default_warnings() -> None:

@@ -1,5 +1,6 @@
 """Stage 5: save and load a model's weights, and checkpoints to resume training from."""
 
+import io
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -82,7 +83,9 @@ def save_checkpoint(
         "generator": None if generator is None else generator.get_state(),
         "random": torch.get_rng_state(),
     }
-    _write_atomically(path, lambda file: torch.save(checkpoint, file))
+    buffer = io.BytesIO()  # torch.save into a file turns Ctrl-C into another error, or aborts
+    torch.save(checkpoint, buffer)
+    _write_atomically(path, lambda file: file.write(buffer.getbuffer()))
 
 
 def load_checkpoint(
