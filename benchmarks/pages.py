@@ -2,96 +2,137 @@
 
 Every measurement is a process of its own, the ways take turns, and medians are compared:
 
-- `exec`: the pages' Python blocks, run one after another, nothing captured, drawn or compared
-- `exec and draw`: the same, and each open figure written as SVG
+- `exec`: the pages' blocks, one after another in one process, nothing captured, drawn or compared
+- `exec and draw`: the same, and each figure saved as SVG, as a reader's notebook would draw it
 - `harness`: `run_page` and `compare` on every page
 - `pytest`: the whole command, `pytest --codeblocks docs README.md`
+
+Beside them, the build of the site without the capstone.
 """
 
 import argparse
+import contextlib
+import io
+import os
+import platform
+import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
+import types
+from importlib.metadata import version
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "docs", ROOT / "README.md"]
-
-PLAIN = """
-import contextlib, io, os, sys, tempfile, time
-from pathlib import Path
-import matplotlib
-matplotlib.use("Agg")
-from executable_pages.blocks import find_pages, read_page
-from executable_pages.running import run_page
-from executable_pages.comparing import compare
-
-way, paths = sys.argv[1], [Path(path) for path in sys.argv[2:]]
-pages = [read_page(path) for path in find_pages(paths)]
+IN_PROCESS = ("exec", "exec and draw", "harness")
+COMMANDS = {
+    "pytest": ["pytest", "-q", "--codeblocks", "docs", "README.md"],
+    "mkdocs build": ["mkdocs", "build", "--quiet", "--site-dir"],
+}
 
 
-def run_plainly(page):
-    import shutil, subprocess, types
+def run_plainly(page, draw: bool) -> None:
+    """Run a page's blocks by `exec`; each one ends as the page says, or this raises."""
     module = sys.modules["__main__"] = types.ModuleType("__main__")
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-        names = module.__dict__
-        for script in page.path.parent.glob("*.py"):
-            shutil.copy(script, folder)
+        sys.path.insert(0, folder)
+        check = None
         for block in page.blocks:
-            if block.source or (block.mark and block.mark.reason):
-                continue
-            with contextlib.suppress(Exception):
-                if block.language == "python":
-                    exec(block.code, names)
-                else:
-                    subprocess.run(["bash", "-c", block.code], capture_output=True)
-            if "matplotlib.pyplot" in sys.modules:
-                pyplot = sys.modules["matplotlib.pyplot"]
-                for number in pyplot.get_fignums() if way == "exec and draw" else ():
-                    pyplot.figure(number).savefig(io.StringIO(), format="svg")
-                pyplot.close("all")
+            if block.source is not None:
+                if block.source.endswith(".py"):
+                    shutil.copy(page.path.parent / block.source, folder)
+            elif block.mark is None or not block.mark.reason:
+                run_block(block, module.__dict__)
+                if block.role == "solution":
+                    exec(check.code, module.__dict__)
+                check = block
+            close_figures(draw)
+        sys.path.remove(folder)
 
 
-begin = time.perf_counter()
-with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-    for page in pages:
-        if way == "harness":
-            assert not list(compare(run_page(page)))
+def run_block(block, names: dict) -> None:
+    """Run one block; a check fails before its solution, an `xfail` always."""
+    failed = False
+    try:
+        if block.language == "python":
+            exec(block.code, names)
         else:
-            run_plainly(page)
-print(time.perf_counter() - begin)
-"""
+            subprocess.run(["bash", "-euc", block.code], check=True, capture_output=True)
+    except Exception:
+        failed = True
+    assert failed == (block.role == "check" or block.mark is not None), block
+
+
+def close_figures(draw: bool) -> None:
+    """Close the open figures, and draw them first if asked to."""
+    if pyplot := sys.modules.get("matplotlib.pyplot"):
+        for number in pyplot.get_fignums() if draw else ():
+            pyplot.figure(number).savefig(io.StringIO(), format="svg")
+        pyplot.close("all")
+
+
+def measure_here(way: str) -> float:
+    """Seconds that a way takes in this process, reading and imports of the pages included."""
+    from executable_pages.blocks import find_pages, read_page
+    from executable_pages.comparing import compare
+    from executable_pages.running import run_page
+
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        begin = time.perf_counter()
+        for path in find_pages([ROOT / "docs", ROOT / "README.md"]):
+            page = read_page(path)
+            if way == "harness":
+                assert not list(compare(run_page(page)))
+            else:
+                run_plainly(page, draw=way == "exec and draw")
+        return time.perf_counter() - begin
 
 
 def measure(way: str) -> float:
-    """Seconds that one way takes, in a new process."""
-    if way == "pytest":
+    """Seconds that a way takes in a new process."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = os.environ | {"PATH": path, "MPLBACKEND": "Agg", "EXECUTE_NOTEBOOKS": "false"}
+    if way in IN_PROCESS:
+        command = [sys.executable, __file__, "--way", way]
+        done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+        return float(done.stdout)
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", *COMMANDS[way]]
         begin = time.perf_counter()
-        command = [sys.executable, "-m", "pytest", "-q", "--codeblocks", "docs", "README.md"]
-        subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            command + [folder] * (way == "mkdocs build"),
+            cwd=ROOT,
+            env=environment,
+            check=True,
+            capture_output=True,
+        )
         return time.perf_counter() - begin
-    command = [sys.executable, "-c", PLAIN, way, *map(str, PAGES)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return float(done.stdout)
 
 
 def main() -> None:
     """Print the median, the spread and the ratio to plain `exec` of each way."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    rounds = parser.parse_args().rounds
-    ways = ("exec", "exec and draw", "harness", "pytest")
-    times: dict[str, list[float]] = {way: [] for way in ways}
-    for _ in range(rounds):
-        for way in ways:
-            times[way].append(measure(way))
+    parser.add_argument("--way", choices=IN_PROCESS, help="measure one way in this process")
+    arguments = parser.parse_args()
+    if arguments.way:
+        print(measure_here(arguments.way))
+        return
+    times: dict[str, list[float]] = {way: [] for way in (*IN_PROCESS, *COMMANDS)}
+    for _ in range(arguments.rounds):
+        for way, seconds in times.items():
+            seconds.append(measure(way))
     base = statistics.median(times["exec"])
-    print(f"{'way':14}  median s  fastest  slowest  times exec")
+    versions = [f"{name} {version(name)}" for name in ("torch", "matplotlib", "pytest", "mkdocs")]
+    print(f"Python {platform.python_version()},", ", ".join(versions))
+    print(f"{arguments.rounds} rounds, {os.cpu_count()} cores, seconds\n")
+    print(f"{'way':<14} {'median':>7} {'fastest':>8} {'slowest':>8} {'/ exec':>7}")
     for way, seconds in times.items():
         middle = statistics.median(seconds)
         print(
-            f"{way:14}  {middle:8.2f}  {min(seconds):7.2f}  {max(seconds):7.2f}  {middle / base:10.2f}"
+            f"{way:<14} {middle:7.2f} {min(seconds):8.2f} {max(seconds):8.2f} {middle / base:7.2f}"
         )
 
 

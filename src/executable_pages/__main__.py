@@ -26,7 +26,9 @@ def main() -> int:
     if missing:
         parser.error(f"there is no {missing[0]}: name a Markdown file or a folder")
     failed = False
-    for path in find_pages(arguments.paths):
+    # A page that counts snippets comes after the pages whose snippets it counts.
+    pages = sorted(find_pages(arguments.paths), key=lambda path: "= census." in path.read_text())
+    for path in pages:
         try:
             if arguments.command == "check":
                 problems = updating.check(path)

@@ -47,6 +47,7 @@ def fresh_matplotlib() -> Iterator[None]:
         matplotlib.rcParams.update(
             {
                 "figure.figsize": (5.2, 3.4),
+                "figure.facecolor": "none",
                 "figure.constrained_layout.use": True,
                 "figure.max_open_warning": 0,
                 "font.size": 11,
@@ -69,7 +70,6 @@ def fresh_matplotlib() -> Iterator[None]:
                 "ytick.labelcolor": ink,
                 "legend.frameon": False,
                 "path.simplify": False,
-                "savefig.transparent": True,
                 "svg.fonttype": "none",
                 "svg.hashsalt": "executable-pages",
             }
@@ -89,11 +89,19 @@ def take_open_figures() -> list[str]:
         return []
     drawn = []
     for number in pyplot.get_fignums():
-        buffer = io.StringIO()
-        pyplot.figure(number).savefig(buffer, format="svg", metadata={"Date": None})
-        drawn.append(_theme(buffer.getvalue()))
+        drawn.append(_theme(_draw(pyplot.figure(number))))
     pyplot.close("all")
     return drawn
+
+
+def _draw(figure: Any) -> str:
+    """The figure's SVG; `savefig` would draw it a second time only to lay it out."""
+    if layout := figure.get_layout_engine():
+        layout.execute(figure)
+        figure.set_layout_engine("none")
+    buffer = io.StringIO()
+    figure.canvas.print_svg(buffer, metadata={"Date": None})
+    return buffer.getvalue()
 
 
 def same_figure(one: str, other: str) -> bool:

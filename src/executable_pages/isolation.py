@@ -54,7 +54,7 @@ def fresh_process(page: Page) -> Iterator[ModuleType]:
             os.environ.update(environment)
             linecache.cache.pop(str(page.path), None)
             _fresh_torch()
-            _forget_modules_in(Path(folder).resolve())
+            _forget_modules_in(folder)
 
 
 def _source_lines(page: Page) -> tuple[int, None, list[str], str]:
@@ -117,9 +117,9 @@ def _fresh_torch() -> None:
         torch.set_printoptions(profile="default")
 
 
-def _forget_modules_in(folder: Path) -> None:
+def _forget_modules_in(folder: str) -> None:
     loaded: Mapping[str, ModuleType] = dict(sys.modules)
     for name, module in loaded.items():
         file = getattr(module, "__file__", None)
-        if file and Path(file).is_absolute() and Path(file).resolve().is_relative_to(folder):
+        if file and file.startswith(f"{folder}{os.sep}"):
             del sys.modules[name]
