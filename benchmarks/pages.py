@@ -3,7 +3,7 @@
 Every measurement is a process of its own, the ways take turns, and medians are compared:
 
 - `exec`: the pages' blocks, one after another in one process, nothing captured, drawn or compared
-- `exec and draw`: the same, and each figure saved as SVG, as a reader's notebook would draw it
+- `exec and draw`: the same, and each figure saved as SVG once, as a notebook would
 - `harness`: `run_page` and `compare` on every page
 - `pytest`: the whole command, `pytest --codeblocks docs README.md`
 
@@ -112,7 +112,7 @@ def measure(way: str) -> float:
 
 
 def main() -> None:
-    """Print the median, the spread and the ratio to plain `exec` of each way."""
+    """Print the median, the spread and the ratios to plain `exec` of each way."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--way", choices=IN_PROCESS, help="measure one way in this process")
@@ -124,15 +124,16 @@ def main() -> None:
     for _ in range(arguments.rounds):
         for way, seconds in times.items():
             seconds.append(measure(way))
-    base = statistics.median(times["exec"])
+    bare, drawn = (statistics.median(times[way]) for way in ("exec", "exec and draw"))
     versions = [f"{name} {version(name)}" for name in ("torch", "matplotlib", "pytest", "mkdocs")]
     print(f"Python {platform.python_version()},", ", ".join(versions))
     print(f"{arguments.rounds} rounds, {os.cpu_count()} cores, seconds\n")
-    print(f"{'way':<14} {'median':>7} {'fastest':>8} {'slowest':>8} {'/ exec':>7}")
+    print(f"{'way':<14} {'median':>7} {'fastest':>8} {'slowest':>8} {'/ exec':>7} {'/ drawn':>8}")
     for way, seconds in times.items():
         middle = statistics.median(seconds)
         print(
-            f"{way:<14} {middle:7.2f} {min(seconds):8.2f} {max(seconds):8.2f} {middle / base:7.2f}"
+            f"{way:<14} {middle:7.2f} {min(seconds):8.2f} {max(seconds):8.2f} "
+            f"{middle / bare:7.2f} {middle / drawn:8.2f}"
         )
 
 
