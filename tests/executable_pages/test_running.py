@@ -2,6 +2,7 @@
 
 import os
 import random
+import signal
 import sys
 import warnings
 from pathlib import Path
@@ -283,6 +284,28 @@ def test_state_does_not_leak_to_the_process_around(run):
         random.getstate(),
         torch.get_rng_state().tolist(),
     )
+
+
+def test_a_page_can_be_interrupted_even_where_its_shell_ignores_interrupts(run):
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        result = run(
+            """
+            ```python
+            import os
+            import signal
+
+            try:
+                os.kill(os.getpid(), signal.SIGINT)
+            except KeyboardInterrupt:
+                print("interrupted")
+            ```
+            """
+        ).results[0]
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert result.output == "interrupted\n"
 
 
 EXERCISE = """
