@@ -75,8 +75,8 @@ def close_figures(draw: bool) -> None:
 
 def measure_here(way: str) -> float:
     """Seconds that a way takes in this process, reading and imports of the pages included."""
-    from executable_pages.blocks import find_pages, read_page
     from executable_pages.comparing import compare
+    from executable_pages.reading import find_pages, read_page
     from executable_pages.running import run_page
 
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):

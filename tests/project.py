@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from executable_pages.blocks import find_pages
+from executable_pages.reading import find_pages
 
 ROOT = Path(__file__).parents[1]
 PAGES = list(find_pages([ROOT / "docs"]))

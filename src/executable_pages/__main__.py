@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 
 from executable_pages import notebooks, updating
-from executable_pages.blocks import PageError, find_pages
+from executable_pages.blocks import PageError
+from executable_pages.reading import find_pages
 
 
 def main() -> int:

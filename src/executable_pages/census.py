@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from executable_pages.blocks import find_pages, read_page
+from executable_pages.reading import find_pages, read_page
 
 HTML_BLOCK = re.compile(
     r'<(?:div|pre|code)[^>]*class="[^"]*\blanguage-(?:python|bash|sh|py|shell)\b'

@@ -7,8 +7,9 @@ from decimal import Decimal
 from itertools import takewhile
 from pathlib import Path
 
-from executable_pages.blocks import OUTPUT_MARKER, Image, Number, Page, Problem
+from executable_pages.blocks import Image, Number, Page, Problem
 from executable_pages.figures import same_figure
+from executable_pages.reading import OUTPUT_MARKER
 from executable_pages.running import Result, Run
 
 DECIMAL = re.compile(r"(?<![\w.])[-+−]?\d+(?:\.\d+(?:[eE][-+]?\d+)?|[eE][-+]?\d+)(?![\w.])")

@@ -10,7 +10,8 @@ import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from executable_pages import figures
-from executable_pages.blocks import IMAGE, Block, Page, read_page, remove_indent
+from executable_pages.blocks import Block, Page
+from executable_pages.reading import IMAGE, read_page, remove_indent
 
 INSTALL = """\
 # Installs the course's package, and what its pages use, where something is missing.

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from executable_pages.blocks import PageError, Problem, read_page
+from executable_pages.blocks import PageError, Problem
 from executable_pages.census import count_in_site
 from executable_pages.comparing import Difference, compare
+from executable_pages.reading import read_page
 from executable_pages.running import Result, Run, run_page
 
 

@@ -4,8 +4,9 @@ import os
 import tempfile
 from pathlib import Path
 
-from executable_pages.blocks import PageError, Problem, read_page
+from executable_pages.blocks import PageError, Problem
 from executable_pages.comparing import FigureEdit, LineEdit, NumberEdit, compare
+from executable_pages.reading import read_page
 from executable_pages.running import run_page
 
 

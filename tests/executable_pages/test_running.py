@@ -11,7 +11,7 @@ import matplotlib
 import pytest
 import torch
 
-from executable_pages.blocks import read_page
+from executable_pages.reading import read_page
 from executable_pages.running import run_page
 
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 from project import PAGES, ROOT, TEACHING_PAGES
 
-from executable_pages.blocks import read_page
+from executable_pages.reading import read_page
 
 BANNED = re.compile(r"\b(simply|just|easy|easily|obviously|of course|epic)\b|!(?!\[|!)", re.I)
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from executable_pages.blocks import PageError, read_page
+from executable_pages.blocks import PageError
+from executable_pages.reading import read_page
 
 
 @pytest.mark.parametrize(
