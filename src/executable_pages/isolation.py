@@ -30,6 +30,7 @@ def fresh_process(page: Page) -> Iterator[ModuleType]:
         kept_random_state(),
         figures.fresh_matplotlib(),
     ):
+        interrupt = _heed_interrupts()
         linecache.cache[str(page.path)] = _source_lines(page)
         sys.modules["__main__"] = module
         sys.path.insert(0, folder)
@@ -38,7 +39,6 @@ def fresh_process(page: Page) -> Iterator[ModuleType]:
             [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
         )
         os.environ["MPLBACKEND"] = "Agg"
-        interrupt = _heed_interrupts()
         _default_warnings()
         _fresh_torch()
         random.seed()

@@ -103,7 +103,7 @@ class _Cells:
 
     def first_line(self) -> int:
         lines = self.page.lines
-        if lines[0] == "---":
+        if lines[0] == "---" and "---" in lines[1:]:
             return lines.index("---", 1) + 2
         return 1
 
@@ -152,6 +152,9 @@ class _Cells:
 
     def add_prose(self, number: int, drop_image: bool) -> None:
         line = self.page.lines[number - 1]
+        if number in self.page.fenced:
+            self.prose.append(line)
+            return
         if drop_image:
             line = IMAGE.sub("", line)
             if not line.strip():
@@ -159,9 +162,6 @@ class _Cells:
         if line.strip() and not COMMENT.sub("", line).strip():
             return
         line = COMMENT.sub("", line).replace('<details markdown="1">', "<details>")
-        if number in self.page.fenced:
-            self.prose.append(line)
-            return
         line = ATTRIBUTES.sub("", line)
         line = PAGE_LINK.sub(self.link, IMAGE.sub(self.attach, line))
         self.prose.append(self.contained(line))

@@ -36,7 +36,11 @@ def read_page(path: Path) -> Page:
         PageError: Something on the page would be skipped in silence or cannot be understood.
     """
     path = path.resolve()
-    text = path.read_bytes().decode()
+    try:
+        text = path.read_bytes().decode()
+    except UnicodeDecodeError as error:
+        problem = Problem(path, 1, f"this page is not UTF-8 ({error}): save it as UTF-8")
+        raise PageError([problem]) from error
     newline = "\r\n" if "\r\n" in text else "\n"
     return _Reader(path, text.replace("\r\n", "\n").split("\n"), newline).read()
 

@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from executable_pages import figures, listings
-from executable_pages.blocks import Block, Mark, Number, Page, Problem
+from executable_pages.blocks import Block, Number, Page, Problem
 from executable_pages.census import Census
 from executable_pages.isolation import fresh_process, kept_random_state
 
@@ -94,13 +94,18 @@ class _Runner:
 
     def run_block(self, block: Block) -> Result:
         result = Result(block)
-        try:
-            if block.mark and block.mark.reason and eval(block.mark.condition, self.namespace()):
-                result.excused = block.mark.reason
+        expected: Any = ()
+        if mark := block.mark:
+            try:
+                if mark.name == "xfail":
+                    expected = eval(mark.raises, self.namespace())
+                    isinstance(None, expected)  # raises if this is no type
+                elif eval(mark.condition, self.namespace()):
+                    result.excused = mark.reason
+                    return result
+            except Exception as error:
+                self.fail(result, error, mark.line)
                 return result
-        except Exception as error:
-            self.fail(result, error, block.mark.line if block.mark else block.line)
-            return result
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(io.StringIO()):
             try:
@@ -110,18 +115,18 @@ class _Runner:
                     self.execute(block, block.code, self.module.__dict__)
                 else:
                     self.run_shell(block)
-                if block.mark and block.mark.name == "xfail":
-                    raise _NotRaisedError(
-                        f"this block was to raise {block.mark.raises}, and did not"
-                    )
+            except KeyboardInterrupt:
+                raise
             except BaseException as error:
-                if isinstance(error, KeyboardInterrupt):
-                    raise
-                if self.is_expected(error, block.mark):
+                if isinstance(error, expected):
                     message = "".join(traceback.format_exception_only(error))
                     printed.write(ANSI.sub("", message))
                 else:
                     self.fail(result, error)
+            else:
+                if mark and mark.name == "xfail":
+                    message = f"this block was to raise {mark.raises}, and did not"
+                    result.failure = Problem(self.page.path, block.line, message)
         result.output = printed.getvalue()
         result.figures = figures.take_open_figures()
         return result
@@ -212,12 +217,6 @@ class _Runner:
     def namespace(self) -> dict[str, Any]:
         return self.module.__dict__
 
-    def is_expected(self, error: BaseException, mark: Mark | None) -> bool:
-        if mark is None or mark.name != "xfail" or isinstance(error, _NotRaisedError):
-            return False
-        expected = eval(mark.raises, self.namespace())
-        return isinstance(error, expected)
-
     def fail(self, result: Result, error: BaseException, line: int | None = None) -> None:
         path = str(self.page.path)
         frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == path]
@@ -234,16 +233,12 @@ class _Runner:
         result.details = "".join(traceback.format_exception(type(error), error, below))
 
 
-class _NotRaisedError(Exception):
-    pass
-
-
 class _ShellError(Exception):
     pass
 
 
 def _one_line(error: BaseException) -> str:
-    if isinstance(error, (_NotRaisedError, _ShellError, listings.ListingError)):
+    if isinstance(error, (_ShellError, listings.ListingError)):
         return str(error)
     message = "".join(traceback.format_exception_only(error)).strip()
     return ANSI.sub("", message if isinstance(error, SyntaxError) else message.split("\n")[0])

@@ -84,6 +84,11 @@ def test_an_admonition_becomes_a_quote_and_its_snippet_a_cell(cells):
     assert source(rest) == "> Still inside.\n\nOutside."
 
 
+def test_a_fence_that_is_not_run_is_kept_as_it_is(cells):
+    (cell,) = cells("```html\n<!-- note --> [a](b.md) {#c}\n```\n")
+    assert source(cell) == "```html\n<!-- note --> [a](b.md) {#c}\n```"
+
+
 def test_tabs_become_titled_text(cells):
     (cell,) = cells('=== "One"\n\n    First.\n\n=== "Two"\n\n    Second.\n')
     assert source(cell) == "**One**\n\nFirst.\n\n**Two**\n\nSecond."

@@ -173,3 +173,10 @@ def test_all_problems_of_a_page_are_told_at_once(write_page):
     with pytest.raises(PageError) as caught:
         read_page(path)
     assert [problem.line for problem in caught.value.problems] == [1, 5, 7, 9]
+
+
+def test_a_page_that_is_not_utf_8_is_refused(write_page):
+    path = write_page("")
+    path.write_bytes(b"caf\xe9\n")
+    with pytest.raises(PageError, match="this page is not UTF-8"):
+        read_page(path)

@@ -156,6 +156,20 @@ def test_an_expected_error_that_does_not_come_is_a_failure(run, code, message):
     assert failures(run(text))[0].message == message
 
 
+@pytest.mark.parametrize(
+    ("mark", "message"),
+    [
+        ("xfail(raises=Unknown, strict=True)", "NameError: name 'Unknown' is not defined"),
+        ('skipif(unknown, reason="x")', "NameError: name 'unknown' is not defined"),
+        ("xfail(raises=KeyError(), strict=True)", "TypeError: isinstance() arg 2 must be a type"),
+    ],
+)
+def test_a_mark_that_cannot_be_evaluated_is_a_failure_at_its_line(run, mark, message):
+    (failure,) = failures(run(f"text\n\n<!--pytest.mark.{mark}-->\n```python\n1 / 0\n```\n"))
+    assert failure.message.startswith(message)
+    assert failure.line == 3
+
+
 def test_a_block_with_a_reason_is_excused_and_the_next_one_runs(run):
     first, second = run(
         """
@@ -259,8 +273,8 @@ def test_state_does_not_leak_to_the_next_page(run, leak, leaked):
     assert next_run.results[0].output == "False\n"
 
 
-def test_state_does_not_leak_to_the_process_around(run):
-    before = (
+def state_of_this_process():
+    return (
         dict(os.environ),
         Path.cwd(),
         sys.path[:],
@@ -271,19 +285,13 @@ def test_state_does_not_leak_to_the_process_around(run):
         random.getstate(),
         torch.get_rng_state().tolist(),
     )
+
+
+def test_state_does_not_leak_to_the_process_around(run):
+    before = state_of_this_process()
     for leak, _ in LEAKS.values():
         assert failures(run(f"```python\n{leak}\n```\n")) == [None]
-    assert before == (
-        dict(os.environ),
-        Path.cwd(),
-        sys.path[:],
-        sys.argv,
-        sys.modules["__main__"],
-        warnings.filters[:],
-        dict(matplotlib.rcParams),
-        random.getstate(),
-        torch.get_rng_state().tolist(),
-    )
+    assert before == state_of_this_process()
 
 
 def test_a_page_can_be_interrupted_even_where_its_shell_ignores_interrupts(run):
