@@ -207,9 +207,11 @@ BAD_FILES = {
 BAD_ARGUMENTS = {
     "a folder": ([".", "run"], "Is a directory: '.'"),
     "a file for a folder": (["walk.csv", "walk.csv"], "File exists: 'walk.csv'"),
-    "no epoch": (["walk.csv", "run", "--epochs", "0"], "epochs is 0: train for at least 1"),
+    "no epoch": (["walk.csv", "run", "--epochs", "0"], "epochs is 0: train for a whole number"),
     "not a number": (["walk.csv", "run", "--epochs", "ten"], "invalid int value: 'ten'"),
     "below zero": (["walk.csv", "run", "--learning-rate", "-1"], "Invalid learning rate: -1.0"),
+    "infinite": (["walk.csv", "run", "--learning-rate", "inf"], "loss is nan in epoch 1"),
+    "fewer epochs": (["walk.csv", "whole", "--resume", "--epochs", "9"], "the checkpoint has 200"),
 }
 
 
@@ -246,6 +248,22 @@ def test_it_does_not_overwrite_a_run(
     message = "whole holds a run: add --resume or name a new folder"
     refuse(["walk.csv", "whole"], message, monkeypatch, capsys)
     assert Path("whole/last.pt").read_bytes() == before
+
+
+def test_it_does_not_go_on_with_a_table_of_other_columns(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    write_table("wide.csv", ["a", "b", "label"], torch.arange(180.0).reshape(60, 3))
+    message = "last.pt is of another model"
+    refuse(["wide.csv", "whole", "--resume"], message, monkeypatch, capsys)
+
+
+def test_it_says_which_file_of_a_run_is_missing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    Path("whole/best.safetensors").unlink()
+    message = "No such file or directory"
+    refuse(["walk.csv", "whole", "--resume"], message, monkeypatch, capsys)
 
 
 def refuse(

@@ -82,13 +82,13 @@ def main() -> None:
             resume=args.resume,
             progress=sys.stderr.isatty(),
         )
-    except (OSError, ValueError, csv.Error) as error:
+        load_model(model, args.output / "best.safetensors")
+        save_model(model, args.output / "model.safetensors")
+    except (OSError, ValueError, FloatingPointError, csv.Error) as error:
         parser.error(str(error))
     except KeyboardInterrupt:
         print("\nStopped. To go on, run the same command with --resume.", file=sys.stderr)
         sys.exit(130)
-    load_model(model, args.output / "best.safetensors")
-    save_model(model, args.output / "model.safetensors")
     for name, part in (("validation", validation), ("test", test)):
         loss = evaluate(model, batches(*part), loss_function)
         baseline = loss_function(train.labels.mean().expand_as(part.labels), part.labels)

@@ -114,9 +114,13 @@ class Batches:
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         rows = len(self.features)
         if self.shuffle:
-            order = torch.randperm(rows, generator=self.generator).to(self.features.device)
+            pin = self.features.is_cuda  # so that the copy to the GPU does not make Python wait
+            order = torch.randperm(rows, generator=self.generator, pin_memory=pin)
+            order = order.to(self.features.device, non_blocking=pin)
             for chosen in order.split(self.batch_size):
                 yield self.features[chosen], self.labels[chosen]
+        elif self.batch_size >= rows:
+            yield self.features, self.labels
         else:
             for start in range(0, rows, self.batch_size):
                 end = start + self.batch_size
@@ -144,14 +148,19 @@ def batches(
         An iterable over `(features, labels)` with `(batch_size, ...)` rows each, new every epoch.
 
     Raises:
-        ValueError: Features and labels differ in length, there are no rows, or `batch_size` is
-            below 1.
+        ValueError: Features and labels differ in length or device, there are no rows, or
+            `batch_size` is below 1.
     """
     rows = len(features)
     if rows != len(labels):
         raise ValueError(f"features have {rows} rows, labels {len(labels)}: one label for each row")
     if rows == 0:
         raise ValueError("features have 0 rows: batches need at least 1")
+    if features.device != labels.device:
+        raise ValueError(
+            f"features are on {features.device}, labels on {labels.device}: "
+            "move both to one device with .to()"
+        )
     if batch_size is not None and batch_size < 1:
         raise ValueError(f"batch_size is {batch_size}: a batch has at least 1 row")
     return Batches(features, labels, batch_size or rows, shuffle, generator)

@@ -13,7 +13,11 @@ def best_device() -> torch.device:
 
 
 def device_of(model: nn.Module) -> torch.device:
-    """The device of a model's first parameter; the CPU for a model that has none."""
+    """The device of a model's first parameter; the CPU for a model that has none.
+
+    Args:
+        model: Any module.
+    """
     first = next(model.parameters(), None)
     return torch.device("cpu") if first is None else first.device
 
@@ -23,9 +27,12 @@ def move(batch: Sequence[Tensor], device: torch.device) -> tuple[Tensor, ...]:
 
     Args:
         batch: Tensors of any shape, such as `(features, labels)`.
-        device: Where they should be.
+        device: Where they should be. A copy from pinned memory goes on while Python does.
 
     Returns:
         As many tensors, in the same order.
     """
-    return tuple(tensor.to(device) for tensor in batch)
+    return tuple(
+        tensor if tensor.device == device else tensor.to(device, non_blocking=tensor.is_pinned())
+        for tensor in batch
+    )

@@ -115,22 +115,30 @@ def plot_loss_surface(
         biases: The range of biases to draw, on the vertical axis.
         path: The `(weight, bias)` of each step, first to last.
         ax: Where to draw; a new figure when left out.
+
+    Raises:
+        ValueError: The loss of some line is nan or infinite.
     """
     from matplotlib.colors import PowerNorm
 
-    ax = _axes(ax)
     grid_weights, grid_biases = torch.linspace(*weights, 61), torch.linspace(*biases, 61)
     features, labels = features.detach().cpu(), labels.detach().cpu()
     losses = torch.tensor(
         [[loss_function(w * features + b, labels) for w in grid_weights] for b in grid_biases]
     )
+    if not losses.isfinite().all():
+        raise ValueError(
+            f"the loss is nan or infinite at {int((~losses.isfinite()).sum())} of "
+            f"{losses.numel()} points of the map: choose other weights and biases"
+        )
+    ax = _axes(ax)
     # Levels lie closer together near the lowest loss, where a straight scale would show one color.
-    low, high = losses.min(), losses.max()
-    levels = low + (high - low) * torch.linspace(0, 1, 13) ** 2
+    span = (losses.max() - losses.min()).item() or 1.0
+    levels = losses.min() + span * torch.linspace(0, 1, 13) ** 2
     surface = ax.contourf(
         grid_weights, grid_biases, losses, levels=levels, cmap="viridis", norm=PowerNorm(0.5)
     )
-    decimals = max(2, 2 - math.floor(math.log10(high - low)))
+    decimals = max(2, 2 - math.floor(math.log10(span)))
     ax.figure.colorbar(surface, ax=ax, label="loss", format=f"%.{decimals}f")
     if path:
         every = max(1, len(path) // 12)

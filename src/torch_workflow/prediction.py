@@ -1,5 +1,8 @@
 """Stage 4: what a trained model says about rows that it has not seen."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
 
@@ -19,12 +22,22 @@ def predict(model: nn.Module, features: Tensor) -> Tensor:
     Returns:
         Predictions, `(rows, ...)` as the model makes them, on the model's device.
     """
+    with evaluation_mode(model), torch.inference_mode():
+        predictions: Tensor = model(features.to(device_of(model)))
+    return predictions
+
+
+@contextmanager
+def evaluation_mode(model: nn.Module) -> Iterator[None]:
+    """Put a model into evaluation mode, and each of its modules back into its own afterwards.
+
+    Args:
+        model: Predicts without dropout and the like under a `with` of this.
+    """
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
-        with torch.inference_mode():
-            predictions: Tensor = model(features.to(device_of(model)))
+        yield
     finally:
         for module, was_training in modes:
             module.training = was_training
-    return predictions

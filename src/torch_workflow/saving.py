@@ -1,20 +1,22 @@
 """Stage 5: save and load a model's weights, and checkpoints to resume training from."""
 
 import io
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import Any, Protocol
 
 import safetensors.torch
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from torch_workflow.devices import device_of
+from torch_workflow.files import checksum, read_archive, read_weights, write_atomically
+from torch_workflow.randomness import random_states, restore_random_states
 
-CHECKPOINT_FORMAT = 1
+CHECKPOINT_FORMAT = 2
+CHECKPOINT_PARTS = {"kinds", "model", "optimizer", "scheduler", "history", "random"}
 
 
 class SupportsState(Protocol):
@@ -25,30 +27,42 @@ class SupportsState(Protocol):
 
 
 def save_model(model: nn.Module, path: str | Path) -> None:
-    """Write a model's weights, and nothing else of it, as a safetensors file.
+    """Write a model's weights, and nothing else of it, as a safetensors file with a checksum.
 
     The file is complete or not there: an interrupted save leaves the previous one as it was.
 
     Args:
-        model: The model; what it saves is its `state_dict`.
+        model: The model; what it saves is its `state_dict`, tied weights once for each name.
         path: The file to write, by convention named `*.safetensors`.
-    """
-    weights = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
-    _write_atomically(path, lambda file: file.write(safetensors.torch.save(weights)))
-
-
-def load_model(model: nn.Module, path: str | Path) -> None:
-    """Put the weights of a file into a model of the same shape, on the model's device.
-
-    Args:
-        model: Receives the weights, in place.
-        path: A file that `save_model` wrote.
 
     Raises:
-        FileNotFoundError: There is no such file.
-        RuntimeError: The file's names or shapes are not those of the model.
+        OSError: The file could not be written.
     """
-    weights = safetensors.torch.load_file(path, device=str(device_of(model)))
+    weights: dict[str, Tensor] = {}
+    storages = set()
+    for name, tensor in model.state_dict().items():
+        weight = tensor.cpu().contiguous()
+        storage = weight.untyped_storage().data_ptr()
+        weights[name] = weight.clone() if storage in storages else weight
+        storages.add(storage)
+    write_atomically(path, lambda file: _write_weights(weights, file))
+
+
+def load_model(model: nn.Module, path: str | Path, *, verify: bool = True) -> None:
+    """Put the weights of a file into a model of the same shape, all of them or none.
+
+    Args:
+        model: Receives the weights in place, on its own device.
+        path: A file that `save_model` wrote.
+        verify: Whether to compare the contents with the checksum that `save_model` wrote. Files
+            of other programs have none.
+
+    Raises:
+        OSError: There is no such file, or it cannot be opened.
+        ValueError: The file is damaged, or its names, shapes or types are not the model's.
+    """
+    weights = read_weights(path, verify=verify)
+    _check_weights(path, weights, model)
     model.load_state_dict(weights)
 
 
@@ -59,7 +73,7 @@ def save_checkpoint(
     history: SupportsState,
     *,
     scheduler: LRScheduler | None = None,
-    generator: torch.Generator | None = None,
+    generators: Sequence[torch.Generator] = (),
 ) -> None:
     """Write everything that training needs to go on as if it had not stopped, in one file.
 
@@ -71,21 +85,24 @@ def save_checkpoint(
         optimizer: Its state is kept, momentum and the like.
         history: Its lists are kept, and with them the number of epochs.
         scheduler: Its state is kept, if there is one.
-        generator: The state of the generator that shuffles the batches is kept, if there is one.
+        generators: Those that shuffle the batches; their states are kept, with those of PyTorch
+            (on the CPU and the model's device), Python and NumPy.
+
+    Raises:
+        OSError: The file could not be written.
+        TypeError: A state holds what `load_checkpoint` would refuse.
     """
     checkpoint = {
         "format": CHECKPOINT_FORMAT,
         "torch": str(torch.__version__),
+        "kinds": _kinds(model, optimizer, scheduler),
         "model": model.state_dict(),
         "optimizer": optimizer.state_dict(),
-        "history": history.state_dict(),
         "scheduler": None if scheduler is None else scheduler.state_dict(),
-        "generator": None if generator is None else generator.get_state(),
-        "random": torch.get_rng_state(),
+        "history": history.state_dict(),
+        "random": random_states(device_of(model), generators),
     }
-    buffer = io.BytesIO()  # torch.save into a file turns Ctrl-C into another error, or aborts
-    torch.save(checkpoint, buffer)
-    _write_atomically(path, lambda file: file.write(buffer.getbuffer()))
+    write_atomically(path, lambda file: _write_archive(checkpoint, file))
 
 
 def load_checkpoint(
@@ -95,9 +112,9 @@ def load_checkpoint(
     history: SupportsState,
     *,
     scheduler: LRScheduler | None = None,
-    generator: torch.Generator | None = None,
+    generators: Sequence[torch.Generator] = (),
 ) -> None:
-    """Put everything that `save_checkpoint` wrote back where it was, PyTorch's random state too.
+    """Put everything that `save_checkpoint` wrote back where it was, the random states too.
 
     Args:
         path: A file that `save_checkpoint` wrote.
@@ -105,50 +122,95 @@ def load_checkpoint(
         optimizer: Receives its state; make it for the model's parameters first.
         history: Receives its lists.
         scheduler: Receives its state; needed if the checkpoint has one.
-        generator: Receives its state; needed if the checkpoint has one.
+        generators: Receive their states; as many as were saved, in the same order.
 
     Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: Another format, or a scheduler or generator on one side alone.
-        RuntimeError: The checkpoint's names or shapes are not those of the model.
+        OSError: There is no such file, or it cannot be opened.
+        ValueError: The file is damaged or of another format, or the model, optimizer, scheduler,
+            device or generators are not of the kind that it was made with. Nothing was changed.
     """
-    # Random states must stay on the CPU, and each load_state_dict moves what it takes.
-    checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    checkpoint = read_archive(path)
     found = checkpoint.get("format") if isinstance(checkpoint, dict) else None
+    if found is None:
+        raise ValueError(f"{path} is no checkpoint: save_checkpoint did not write it")
     if found != CHECKPOINT_FORMAT:
         raise ValueError(
-            f"{path} has checkpoint format {found}, "
-            f"this version of torch_workflow reads format {CHECKPOINT_FORMAT}"
+            f"{path} has checkpoint format {found}, this version of torch_workflow reads "
+            f"format {CHECKPOINT_FORMAT}: resume with the version that wrote it"
         )
-    for name, part in (("scheduler", scheduler), ("generator", generator)):
-        if checkpoint[name] is not None and part is None:
-            raise ValueError(f"{path} holds the state of a {name}: pass {name}= to restore it")
-        if checkpoint[name] is None and part is not None:
-            raise ValueError(f"{path} was saved without a {name}: there is none to restore")
+    if missing := CHECKPOINT_PARTS - checkpoint.keys():
+        raise ValueError(f"{path} is no checkpoint: it has no {', '.join(sorted(missing))}")
+    _check_weights(path, checkpoint["model"], model)
+    kinds = _kinds(model, optimizer, scheduler)
+    for name in ("optimizer", "scheduler"):
+        if checkpoint["kinds"][name] != kinds[name]:
+            raise ValueError(
+                f"{path} was saved with {name} {checkpoint['kinds'][name]}, here {name} is "
+                f"{kinds[name]}: resume with what the run was started with"
+            )
+    if checkpoint["kinds"]["parameters"] != kinds["parameters"]:
+        raise ValueError(
+            f"{path} was saved with the optimizer's parameters in another order or grouping: "
+            "make the optimizer as it was made for that run"
+        )
+    restore_random_states(checkpoint["random"], device_of(model), generators)
     model.load_state_dict(checkpoint["model"])
     optimizer.load_state_dict(checkpoint["optimizer"])
-    history.load_state_dict(checkpoint["history"])
     if scheduler is not None:
         scheduler.load_state_dict(checkpoint["scheduler"])
-    if generator is not None:
-        generator.set_state(checkpoint["generator"])
-    torch.set_rng_state(checkpoint["random"])
+    history.load_state_dict(checkpoint["history"])
 
 
-def _write_atomically(path: str | Path, write: Callable[[IO[bytes]], object]) -> None:
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    if os.name == "posix":
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+def _kinds(model: nn.Module, optimizer: Optimizer, scheduler: LRScheduler | None) -> dict[str, Any]:
+    names = {parameter: name for name, parameter in model.named_parameters()}
+    groups = [group["params"] for group in optimizer.param_groups]
+    return {
+        "optimizer": type(optimizer).__name__,
+        "scheduler": None if scheduler is None else type(scheduler).__name__,
+        "parameters": [[names.get(parameter) for parameter in group] for group in groups],
+    }
+
+
+def _check_weights(path: str | Path, weights: Mapping[str, Any], model: nn.Module) -> None:
+    own = model.state_dict()
+    differences = [
+        f"{name} is {_describe(weights, name)} in the file and {_describe(own, name)} in the model"
+        for name in {**own, **weights}
+        if _describe(weights, name) != _describe(own, name)
+    ]
+    if differences:
+        more = f", and {len(differences) - 3} more" if len(differences) > 3 else ""
+        raise ValueError(f"{path} is of another model: {'; '.join(differences[:3])}{more}")
+
+
+def _describe(weights: Mapping[str, Any], name: str) -> str:
+    if name not in weights:
+        return "missing"
+    value = weights[name]
+    if not isinstance(value, Tensor):
+        return type(value).__name__
+    return f"{str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}"
+
+
+def _write_weights(weights: dict[str, Tensor], file: Path) -> None:
+    unknown = "????????"
+    safetensors.torch.save_file(weights, file, {"crc32": unknown})
+    with file.open("r+b") as contents:
+        length = int.from_bytes(contents.read(8), "little")
+        contents.seek(8 + contents.read(length).index(unknown.encode()))
+        contents.write(checksum(weights).encode())  # while the disk is writing the rest
+
+
+def _write_archive(checkpoint: Mapping[str, Any], file: Path) -> None:
+    if str(file).isascii():
+        torch.save(checkpoint, file)
+    else:  # torch.save would write through Python, where Ctrl-C becomes another error
+        buffer = io.BytesIO()
+        torch.save(checkpoint, buffer)
+        file.write_bytes(buffer.getbuffer())
+    refused = torch.serialization.get_unsafe_globals_in_checkpoint(file)
+    if refused:
+        raise TypeError(
+            f"a state in the checkpoint holds {', '.join(refused)}, which loading would refuse: "
+            "keep numbers, text, plain containers and tensors in it"
+        )

@@ -1,16 +1,21 @@
 """Stage 3: the training loop, the evaluation loop, and both together for many epochs."""
 
 import math
+import operator
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from numbers import Integral
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
+from torch_workflow.checks import check_resumable, check_run
 from torch_workflow.devices import device_of, move
+from torch_workflow.randomness import generators_of
 from torch_workflow.saving import load_checkpoint, save_checkpoint, save_model
 
 LossFunction = Callable[[Tensor, Tensor], Tensor]
@@ -41,18 +46,41 @@ class History:
         losses = [math.inf if math.isnan(loss) else loss for loss in self.validation_loss]
         return 1 + losses.index(min(losses)) if losses else 0
 
+    def append(self, train_loss: float, validation_loss: float, learning_rate: float) -> None:
+        """Add an epoch."""
+        self.train_loss.append(train_loss)
+        self.validation_loss.append(validation_loss)
+        self.learning_rate.append(learning_rate)
+
     def state_dict(self) -> dict[str, list[float]]:
         """The lists by name, for a checkpoint."""
-        return asdict(self)
+        return {name: list(values) for name, values in vars(self).items()}
 
     def load_state_dict(self, state: dict[str, list[float]]) -> None:
         """Take the lists of a checkpoint."""
-        for name, values in state.items():
-            setattr(self, name, values)
+        for name in vars(self):
+            setattr(self, name, list(state[name]))
+
+
+class DivergenceError(FloatingPointError):
+    """A loss became nan or infinite.
+
+    Attributes:
+        history: The epochs before the one in which it did.
+    """
+
+    def __init__(self, message: str, history: History | None = None) -> None:
+        super().__init__(message)
+        self.history = history or History()
 
 
 def train_epoch(
-    model: nn.Module, batches: BatchLoader, loss_function: LossFunction, optimizer: Optimizer
+    model: nn.Module,
+    batches: BatchLoader,
+    loss_function: LossFunction,
+    optimizer: Optimizer,
+    *,
+    device: torch.device | None = None,
 ) -> float:
     """Take every batch once and update the model after each.
 
@@ -61,45 +89,70 @@ def train_epoch(
         batches: Pairs of features and labels, moved to the model's device.
         loss_function: From predictions and labels to a scalar, the mean over the rows of a batch.
         optimizer: Holds the model's parameters.
+        device: Where the model is; looked up when left out.
 
     Returns:
         The loss, averaged over rows, so that a shorter last batch counts for less.
+
+    Raises:
+        ValueError: There was no batch.
     """
     model.train()
-    device = device_of(model)
-    total, rows = torch.zeros((), device=device), 0
+    device = device or device_of(model)
+    losses, sizes = [], []
     for batch in batches:
         features, labels = move(batch, device)
         predictions = model(features)
         loss = loss_function(predictions, labels)
-        optimizer.zero_grad()
+        clear_gradients(optimizer)
         loss.backward()
         optimizer.step()
-        total += loss.detach() * len(labels)
-        rows += len(labels)
-    return total.item() / rows
+        losses.append(loss.detach())
+        sizes.append(len(labels))
+    return _mean_over_rows(losses, sizes)
 
 
-def evaluate(model: nn.Module, batches: BatchLoader, loss_function: LossFunction) -> float:
+def evaluate(
+    model: nn.Module,
+    batches: BatchLoader,
+    loss_function: LossFunction,
+    *,
+    device: torch.device | None = None,
+) -> float:
     """The loss of the model as it is, with nothing updated.
 
     Args:
         model: The model to judge; it is put into evaluation mode.
         batches: Pairs of features and labels, moved to the model's device.
         loss_function: From predictions and labels to a scalar, the mean over the rows of a batch.
+        device: Where the model is; looked up when left out.
 
     Returns:
         The loss, averaged over rows.
+
+    Raises:
+        ValueError: There was no batch.
     """
     model.eval()
-    device = device_of(model)
-    total, rows = torch.zeros((), device=device), 0
+    device = device or device_of(model)
+    losses, sizes = [], []
     with torch.inference_mode():
         for batch in batches:
             features, labels = move(batch, device)
-            total += loss_function(model(features), labels) * len(labels)
-            rows += len(labels)
-    return total.item() / rows
+            losses.append(loss_function(model(features), labels))
+            sizes.append(len(labels))
+    return _mean_over_rows(losses, sizes)
+
+
+def clear_gradients(optimizer: Optimizer) -> None:
+    """Do what `optimizer.zero_grad()` does, without the entry that it makes for the profiler.
+
+    Args:
+        optimizer: The gradients of its parameters become None.
+    """
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            parameter.grad = None
 
 
 def fit(
@@ -118,6 +171,8 @@ def fit(
 ) -> History:
     """Train for a number of epochs and evaluate after each.
 
+    Model, data, loss function and optimizer are tried on the first batches before the first epoch.
+
     Args:
         model: The model to train, in place.
         train: Batches to learn from.
@@ -125,65 +180,101 @@ def fit(
         loss_function: From predictions and labels to a scalar, the mean over the rows of a batch.
         optimizer: Holds the model's parameters.
         epochs: How many epochs the history has at the end, those of a resumed run included.
-        scheduler: Changes the learning rate; stepped once after each epoch.
+        scheduler: Changes the learning rate; stepped once after each epoch, with the validation
+            loss if it asks for a metric.
         patience: Stop after this many epochs in a row without a new lowest validation loss. The
             model keeps its last weights; those of the best epoch are in the checkpoint folder.
-        checkpoint: A folder that keeps `last.pt`, all that is needed to go on, and
-            `best.safetensors`, the weights with the lowest validation loss, written after each
-            epoch.
-        resume: Go on from the checkpoint where there is one.
+        checkpoint: A folder that keeps two files: `last.pt`, all that is needed to go on, written
+            after each epoch, and `best.safetensors`, the weights with the lowest validation loss.
+        resume: Go on from the checkpoint where there is one, with the same bits as without a stop.
         progress: Show a progress bar, in a terminal or a notebook (needs tqdm).
 
     Returns:
         The losses and the learning rate of each epoch.
 
     Raises:
-        ValueError: `epochs` or `patience` is below 1, or `resume` has no checkpoint folder.
+        ValueError: An argument makes no sense, does not fit the others, holds no rows, or values
+            that are nan or infinite; nothing was trained.
         FileExistsError: The folder holds a checkpoint and `resume` is false.
+        DivergenceError: A loss became nan or infinite; the checkpoint is that of the epoch before.
     """
-    history = History()
-    generator = getattr(train, "generator", None)
-    last = _last_checkpoint(checkpoint, epochs, patience, resume)
-    if last is not None and last.exists():
-        load_checkpoint(last, model, optimizer, history, scheduler=scheduler, generator=generator)
-    for _ in _show_progress(range(len(history), epochs), progress):
-        if patience is not None and len(history) - history.best_epoch >= patience:
+    loaders = {"train": train, "validation": validation}
+    _check_arguments(epochs, patience, checkpoint, resume)
+    if checkpoint is not None:
+        check_resumable(model, loaders, optimizer)
+    check_run(model, loaders, loss_function, optimizer)
+    history, device, last = History(), device_of(model), None
+    parts: dict[str, Any] = {"scheduler": scheduler, "generators": generators_of(train, validation)}
+    if checkpoint is not None:
+        last = Path(checkpoint, "last.pt")
+        last.parent.mkdir(parents=True, exist_ok=True)
+        if last.exists():
+            load_checkpoint(last, model, optimizer, history, **parts)
+    _check_epochs_left(epochs, history)
+    best = history.best_epoch
+    for epoch in _show_progress(range(len(history) + 1, epochs + 1), progress):
+        if patience is not None and epoch - best > patience:
             break
-        history.learning_rate.append(float(optimizer.param_groups[0]["lr"]))
-        history.train_loss.append(train_epoch(model, train, loss_function, optimizer))
-        history.validation_loss.append(evaluate(model, validation, loss_function))
-        if scheduler is not None:
+        rate = float(optimizer.param_groups[0]["lr"])
+        train_loss = train_epoch(model, train, loss_function, optimizer, device=device)
+        validation_loss = evaluate(model, validation, loss_function, device=device)
+        _check_losses(epoch, train_loss, validation_loss, history)
+        history.append(train_loss, validation_loss, rate)
+        if isinstance(scheduler, ReduceLROnPlateau):
+            scheduler.step(validation_loss)
+        elif scheduler is not None:
             scheduler.step()
+        if best == 0 or validation_loss < history.validation_loss[best - 1]:
+            best = epoch
         if last is not None:
-            if history.best_epoch == len(history):
+            if best == epoch:
                 save_model(model, last.with_name("best.safetensors"))
-            save_checkpoint(
-                last, model, optimizer, history, scheduler=scheduler, generator=generator
-            )
+            save_checkpoint(last, model, optimizer, history, **parts)
     return history
 
 
-def _last_checkpoint(
-    folder: str | Path | None, epochs: int, patience: int | None, resume: bool
-) -> Path | None:
-    if epochs < 1:
-        raise ValueError(f"epochs is {epochs}: train for at least 1")
-    if patience is not None and patience < 1:
-        raise ValueError(f"patience is {patience}: wait for at least 1 epoch, or leave it out")
-    if folder is None:
-        if resume:
-            raise ValueError(
-                "resume is true and checkpoint is None: name the folder to resume from"
-            )
-        return None
-    last = Path(folder) / "last.pt"
-    if last.exists() and not resume:
+def _mean_over_rows(losses: list[Tensor], sizes: list[int]) -> float:
+    if not losses:
+        raise ValueError("there was no batch: give the loader at least one row")
+    if len(losses) == 1:
+        return float(losses[0].item())  # stacking one costs a small model a tenth of its time
+    values: list[float] = torch.stack(losses).flatten().tolist()
+    total: float = sum(map(operator.mul, values, sizes))
+    return total / sum(sizes)
+
+
+def _check_arguments(
+    epochs: int, patience: int | None, folder: str | Path | None, resume: bool
+) -> None:
+    for name, value, unit in (("epochs", epochs, "train for"), ("patience", patience, "wait for")):
+        if value is not None and (not isinstance(value, Integral) or value < 1):
+            raise ValueError(f"{name} is {value}: {unit} a whole number of epochs, at least 1")
+    if folder is None and resume:
+        raise ValueError("resume is true and checkpoint is None: name the folder to resume from")
+    if folder is not None and not resume and Path(folder, "last.pt").exists():
         raise FileExistsError(
             f"{folder} holds the checkpoint of an earlier run: "
             "pass resume=True to go on from it, or name another folder"
         )
-    last.parent.mkdir(parents=True, exist_ok=True)
-    return last
+
+
+def _check_epochs_left(epochs: int, history: History) -> None:
+    if epochs < len(history):
+        raise ValueError(
+            f"epochs is {epochs}, and the checkpoint has {len(history)} epochs: "
+            "epochs counts those before the stop too, so ask for more"
+        )
+
+
+def _check_losses(epoch: int, train: float, validation: float, history: History) -> None:
+    if math.isfinite(train) and math.isfinite(validation):
+        return
+    name, loss = ("validation", validation) if math.isfinite(train) else ("training", train)
+    raise DivergenceError(
+        f"the {name} loss is {loss} in epoch {epoch}: start again from a fresh model with a "
+        "smaller learning rate, and if that does not help, look for nan in the data",
+        history,
+    )
 
 
 def _show_progress(epochs: range, show: bool) -> Iterable[int]:

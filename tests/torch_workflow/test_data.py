@@ -1,7 +1,11 @@
 """Points on a line, the split into three parts, and batches."""
 
+import weakref
+
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from torch_workflow import batches, split, straight_line
 
@@ -222,6 +226,43 @@ def test_unshuffled_batches_are_views_of_the_rows():
     assert second_labels.data_ptr() == labels[2:].data_ptr()
 
 
+class MemoryInUse(TorchDispatchMode):
+    """Adds up the memory of all tensors made since it was entered that are still in use."""
+
+    def __init__(self):
+        super().__init__()
+        self.made = []
+        self.peak = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        result = function(*args, **(kwargs or {}))
+        self.made += [weakref.ref(x) for x in tree_leaves(result) if isinstance(x, torch.Tensor)]
+        in_use = [tensor for reference in self.made if (tensor := reference()) is not None]
+        storages = [tensor.untyped_storage() for tensor in in_use]
+        sizes = {storage.data_ptr(): storage.nbytes() for storage in storages}
+        self.peak = max(self.peak, sum(sizes.values()))
+        return result
+
+
+def test_shuffled_batches_hold_no_more_than_the_order_and_two_batches_in_memory():
+    rows, size = 100, 10
+    features, labels = torch.zeros(rows, 64), torch.zeros(rows, 1)
+    order, batch = 8 * rows, 4 * size * (64 + 1)
+    loader = batches(features, labels, batch_size=size, shuffle=True)
+    with MemoryInUse() as memory:
+        for _batch in loader:
+            pass
+    assert 0 < memory.peak <= order + 2 * batch
+
+
+def test_unshuffled_batches_hold_nothing_in_memory_beside_the_rows():
+    features, labels = torch.zeros(100, 64), torch.zeros(100, 1)
+    with MemoryInUse() as memory:
+        for _batch in batches(features, labels, batch_size=10):
+            pass
+    assert memory.peak == 4 * 100 * (64 + 1)
+
+
 def test_shuffled_batches_hold_each_row_once():
     loader = batches(*numbered_rows(11), batch_size=4, shuffle=True)
     taken = torch.cat([features for features, _ in loader])
@@ -270,6 +311,18 @@ def test_batches_keep_the_shape_of_a_row_and_the_dtype():
 def test_batches_of_no_rows_are_refused():
     with pytest.raises(ValueError, match=r"^features have 0 rows: batches need at least 1$"):
         batches(torch.zeros(0, 1), torch.zeros(0, 1))
+
+
+@pytest.mark.parametrize("elsewhere", ["features", "labels"])
+def test_features_and_labels_on_different_devices_are_refused(elsewhere):
+    rows = straight_line(4)
+    rows = rows._replace(**{elsewhere: getattr(rows, elsewhere).to("meta")})
+    with pytest.raises(ValueError) as raised:
+        batches(*rows)
+    assert str(raised.value) == (
+        f"features are on {rows.features.device}, labels on {rows.labels.device}: "
+        "move both to one device with .to()"
+    )
 
 
 @pytest.mark.parametrize("batch_size", [0, -1])

@@ -1,5 +1,6 @@
 """The course's figures, by what they draw."""
 
+import math
 import warnings
 
 import matplotlib
@@ -175,6 +176,39 @@ def test_a_loss_surface_may_be_below_0_everywhere():
     ax = plot_loss_surface(*LINE, lambda p, y: nn.functional.l1_loss(p, y) - 100)
     (surface,) = ax.collections
     assert surface.levels.max() < 0
+
+
+def test_a_loss_surface_may_have_the_same_loss_everywhere():
+    ax = plot_loss_surface(*LINE, lambda p, y: torch.tensor(0.25))
+    (surface,) = ax.collections
+    assert surface.levels.min() <= 0.25 <= surface.levels.max()
+    ax.figure.canvas.draw()
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_loss_surface_with_a_loss_that_is_not_finite_is_refused(value):
+    def loss_function(predictions, labels):
+        return nn.functional.l1_loss(predictions, labels) * (value if predictions[0] > 1 else 1)
+
+    with pytest.raises(ValueError) as raised:
+        plot_loss_surface(*LINE, loss_function)  # the biases above 1 are 15 of 61
+    assert str(raised.value) == (
+        "the loss is nan or infinite at 915 of 3721 points of the map: "
+        "choose other weights and biases"
+    )
+
+
+def test_a_refused_loss_surface_leaves_the_axes_alone():
+    _, ax = plt.subplots()
+    with pytest.raises(ValueError, match="nan or infinite"):
+        plot_loss_surface(*LINE, lambda p, y: torch.tensor(math.nan), ax=ax)
+    assert not ax.has_data()
+
+
+def test_a_refused_loss_surface_leaves_no_figure():
+    with pytest.raises(ValueError, match="nan or infinite"):
+        plot_loss_surface(*LINE, lambda p, y: torch.tensor(math.nan))
+    assert plt.get_fignums() == []
 
 
 def test_the_path_is_drawn_across_the_surface_and_its_end_marked():

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from torch_workflow import LinearRegression, predict
+from torch_workflow import LinearRegression, evaluation_mode, predict
 
 
 class Echo(nn.Module):
@@ -62,6 +62,15 @@ def test_a_part_frozen_in_evaluation_mode_stays_there():
     model[1].eval()
     predict(model, torch.zeros(3, 1))
     assert not model[1].training
+
+
+def test_every_module_is_in_evaluation_mode_within_and_in_its_own_afterwards():
+    model = nn.Sequential(LinearRegression(), nn.BatchNorm1d(1))
+    model[1].eval()
+    with evaluation_mode(model):
+        within = [module.training for module in model.modules()]
+    assert within == [False, False, False]
+    assert [module.training for module in model.modules()] == [True, True, False]
 
 
 def test_predictions_need_no_gradient():

@@ -1,0 +1,97 @@
+"""The random states that a run draws from: all that must be kept for it to go on exactly."""
+
+import random
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import torch
+
+
+def generators_of(*loaders: Iterable[object]) -> list[torch.Generator]:
+    """The generators that loaders and their samplers draw from, each listed once.
+
+    Args:
+        loaders: `batches`, a `DataLoader`, or anything with a `generator` attribute. One without
+            draws from PyTorch's own generator, which is not listed.
+    """
+    found: dict[int, torch.Generator] = {}
+    holders: list[object] = list(loaders)
+    for holder in holders:  # grows by the samplers, and by theirs
+        generator = getattr(holder, "generator", None)
+        if isinstance(generator, torch.Generator):
+            found[id(generator)] = generator
+        samplers = (getattr(holder, name, None) for name in ("sampler", "batch_sampler"))
+        holders += [sampler for sampler in samplers if sampler is not None]
+    return list(found.values())
+
+
+def random_states(
+    device: torch.device, generators: Sequence[torch.Generator] = ()
+) -> dict[str, Any]:
+    """The states of PyTorch's generators, of Python's and NumPy's, and of those given.
+
+    Args:
+        device: Where the model is; the state of an accelerator's generator is kept too.
+        generators: Others that the run draws from.
+
+    Returns:
+        Numbers, text, plain containers and tensors, as `torch.load(weights_only=True)` admits.
+        NumPy's state is None where its random numbers have not been imported.
+    """
+    accelerator = None
+    if device.type != "cpu":
+        accelerator = torch.get_device_module(device).get_rng_state(device)
+    numpy_random = sys.modules.get("numpy.random")
+    numpy_state = None
+    if numpy_random is not None:
+        kind, key, *rest = numpy_random.get_state()
+        numpy_state = (kind, key.tolist(), *rest)
+    return {
+        "torch": torch.get_rng_state(),
+        "device": device.type,
+        "accelerator": accelerator,
+        "python": random.getstate(),
+        "numpy": numpy_state,
+        "generators": [generator.get_state() for generator in generators],
+    }
+
+
+def restore_random_states(
+    states: dict[str, Any], device: torch.device, generators: Sequence[torch.Generator] = ()
+) -> None:
+    """Put back what `random_states` returned, all of it or nothing.
+
+    Args:
+        states: What `random_states` returned.
+        device: Where the model is.
+        generators: As many as when the states were taken, in the same order.
+
+    Raises:
+        ValueError: The states are of another kind of device, or of other generators.
+    """
+    if states["device"] != device.type:
+        raise ValueError(
+            f"the run drew its random numbers on {states['device']}, the model is on "
+            f"{device.type}: move the model to {states['device']} to go on exactly"
+        )
+    sizes = [state.numel() for state in states["generators"]]
+    if len(sizes) != len(generators):
+        raise ValueError(
+            f"the run shuffled with {len(sizes)} generators, here are {len(generators)}: "
+            "give the loaders as many as they had"
+        )
+    if sizes != [generator.get_state().numel() for generator in generators]:
+        raise ValueError(
+            "the run shuffled with generators of other devices: make them as they were made then"
+        )
+    torch.set_rng_state(states["torch"])
+    if states["accelerator"] is not None:
+        torch.get_device_module(device).set_rng_state(states["accelerator"], device)
+    random.setstate(states["python"])
+    if states["numpy"] is not None:
+        import numpy
+
+        numpy.random.set_state(states["numpy"])
+    for generator, state in zip(generators, states["generators"], strict=True):
+        generator.set_state(state)
