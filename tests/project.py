@@ -6,4 +6,5 @@ from executable_pages.reading import find_pages
 
 ROOT = Path(__file__).parents[1]
 PAGES = list(find_pages([ROOT / "docs"]))
-TEACHING_PAGES = [page for page in PAGES if page.name != "index.md"]
+DOWNLOADED_PAGES = [page for page in PAGES if page.name != "index.md"]
+TEACHING_PAGES = [ROOT / "docs" / "setup.md", *sorted(ROOT.glob("docs/workflow/*.md"))]

@@ -13,9 +13,9 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 from packaging.requirements import Requirement
-from project import ROOT, TEACHING_PAGES
+from project import DOWNLOADED_PAGES, ROOT
 
-NOTEBOOKS = [page.relative_to(ROOT / "docs").with_suffix("") for page in TEACHING_PAGES]
+NOTEBOOKS = [page.relative_to(ROOT / "docs").with_suffix("") for page in DOWNLOADED_PAGES]
 
 
 def needed_by(*requirements: str) -> set[str]:
