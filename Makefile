@@ -1,5 +1,6 @@
 PYTHON ?= python3
 BIN := .venv/bin
+BENCH := .venv-bench
 export NO_MKDOCS_2_WARNING := 1
 READY := .venv/ready
 PAGES := docs README.md
@@ -27,10 +28,20 @@ lint: $(READY) ## check format, style and types
 	$(BIN)/ruff check
 	$(BIN)/mypy
 
-bench: $(READY) ## measure the harness against plain exec
+bench: $(READY) $(BENCH)/ready ## measure the package beside others, the harness beside plain exec
 	$(BIN)/python benchmarks/pages.py
+	$(BENCH)/bin/python benchmarks/package.py
+	$(BIN)/python -m executable_pages update docs/speed.md
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+# fastai requires torchvision, which its Learner does not use. One built for GPUs, beside a PyTorch
+# for CPUs, keeps Lightning from being imported.
+$(BENCH)/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(BENCH)
+	$(BENCH)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[peers]'
+	$(BENCH)/bin/python -m pip uninstall --quiet --yes torchvision
 	@touch $@
