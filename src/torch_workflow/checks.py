@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 from torch.optim import LBFGS, Optimizer
 from torch.utils.data import (
     DataLoader,
@@ -42,6 +43,8 @@ def check_run(
     Raises:
         ValueError: Something does not fit together; the message says what, and how to mend it.
     """
+    if not torch.is_grad_enabled():
+        raise ValueError("gradients are switched off: call fit outside no_grad and inference_mode")
     _check_optimizer(model, optimizer)
     device, generators = device_of(model), generators_of(*loaders.values())
     if device.type == "meta":
@@ -50,6 +53,7 @@ def check_run(
             "make it on another device"
         )
     before = random_states(device, generators)
+    buffers = {n: b.clone() for n, b in model.named_buffers() if not is_lazy(b)}
     try:
         for name, loader in loaders.items():
             batch = _first_batch(name, loader)
@@ -63,6 +67,8 @@ def check_run(
                 _try_loss(name, loss_function, predictions.detach(), labels)
     finally:
         restore_random_states(before, device, generators)
+        for name, values in buffers.items():
+            model.get_buffer(name).copy_(values)
 
 
 def check_resumable(

@@ -4,8 +4,8 @@ import contextlib
 import glob
 import os
 import pickle
+import secrets
 import shutil
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -35,24 +35,26 @@ def write_atomically(path: str | Path, write: Callable[[Path], object]) -> None:
         raise FileNotFoundError(f"there is no folder {path.parent}: make it before you save in it")
     for stray in path.parent.glob(f".{glob.escape(path.name)}.????????.tmp"):
         _remove(stray)
-    temporary = Path(tempfile.mkdtemp(".tmp", f".{path.name}.", path.parent), path.name)
-    untouched = f"{path} was not saved, what stood there before is untouched"
+    folder = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    temporary = folder / path.name
     try:
+        folder.mkdir()
         temporary.touch()
         mode = temporary.stat().st_mode
         write(temporary)
         temporary.chmod(mode)
         _flush_to_disk(temporary)
         temporary.replace(path)
-    except (RuntimeError, SafetensorError) as error:  # what writers make of a full disk
-        free = shutil.disk_usage(path.parent).free
-        raise OSError(f"{untouched}, {free} bytes are free on its disk: {error}") from error
+        _remove(folder)
     except BaseException as error:
-        if temporary.exists():
+        failed, free = temporary.exists(), shutil.disk_usage(path.parent).free
+        _remove(folder)
+        untouched = f"{path} was not saved, what stood there before is untouched"
+        if isinstance(error, RuntimeError | SafetensorError):  # what writers make of a full disk
+            raise OSError(f"{untouched}, {free} bytes are free on its disk: {error}") from error
+        if failed:
             error.add_note(untouched)
         raise
-    finally:
-        _remove(temporary.parent)
     if os.name == "posix":
         _flush_to_disk(path.parent)
 
@@ -106,8 +108,9 @@ def read_archive(path: str | Path) -> Any:
     with Path(path).open("rb") as file:
         try:
             with zipfile.ZipFile(file) as archive:
-                if not any(name.endswith("data.pkl") for name in archive.namelist()):
-                    raise ValueError("it has no data.pkl")
+                names = {name.rpartition("/")[2] for name in archive.namelist()}
+                if "data.pkl" not in names or "constants.pkl" in names:  # the latter: TorchScript
+                    raise ValueError("its records are not those of torch.save")
                 damaged = archive.testzip()
                 for record in archive.infolist():
                     if record.external_attr:  # zipfile ignores it, torch.load may not

@@ -9,7 +9,7 @@ import torch
 
 
 def generators_of(*loaders: Iterable[object]) -> list[torch.Generator]:
-    """The generators that loaders and their samplers draw from, each listed once.
+    """The generators that loaders, their samplers and their data sets draw from, each listed once.
 
     Args:
         loaders: `batches`, a `DataLoader`, or anything with a `generator` attribute. One without
@@ -17,12 +17,12 @@ def generators_of(*loaders: Iterable[object]) -> list[torch.Generator]:
     """
     found: dict[int, torch.Generator] = {}
     holders: list[object] = list(loaders)
-    for holder in holders:  # grows by the samplers, and by theirs
+    for holder in holders:  # grows by what they hold
         generator = getattr(holder, "generator", None)
         if isinstance(generator, torch.Generator):
             found[id(generator)] = generator
-        samplers = (getattr(holder, name, None) for name in ("sampler", "batch_sampler"))
-        holders += [sampler for sampler in samplers if sampler is not None]
+        parts = (getattr(holder, name, None) for name in ("sampler", "batch_sampler", "dataset"))
+        holders += [part for part in parts if part is not None]
     return list(found.values())
 
 
@@ -45,8 +45,10 @@ def random_states(
     numpy_random = sys.modules.get("numpy.random")
     numpy_state = None
     if numpy_random is not None:
-        kind, key, *rest = numpy_random.get_state()
-        numpy_state = (kind, key.tolist(), *rest)
+        numpy_state = numpy_random.get_state()
+        if isinstance(numpy_state, tuple):
+            kind, key, *rest = numpy_state
+            numpy_state = (kind, key.tolist(), *rest)
     return {
         "torch": torch.get_rng_state(),
         "device": device.type,

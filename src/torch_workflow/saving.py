@@ -1,6 +1,7 @@
 """Stage 5: save and load a model's weights, and checkpoints to resume training from."""
 
 import io
+import pickle
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -8,6 +9,7 @@ from typing import Any, Protocol
 import safetensors.torch
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
@@ -37,10 +39,15 @@ def save_model(model: nn.Module, path: str | Path) -> None:
 
     Raises:
         OSError: The file could not be written.
+        TypeError: The state holds something that is not a dense tensor.
     """
     weights: dict[str, Tensor] = {}
     storages = set()
     for name, tensor in model.state_dict().items():
+        if not isinstance(tensor, Tensor) or tensor.layout != torch.strided or tensor.is_meta:
+            raise TypeError(
+                f"{name} is no dense tensor with values, and such a file holds no other"
+            )
         weight = tensor.cpu().contiguous()
         storage = weight.untyped_storage().data_ptr()
         weights[name] = weight.clone() if storage in storages else weight
@@ -130,8 +137,27 @@ def load_checkpoint(
             device or generators are not of the kind that it was made with. Nothing was changed.
     """
     checkpoint = read_archive(path)
+    try:
+        _check_checkpoint(path, checkpoint, model, optimizer, scheduler)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is no checkpoint of save_checkpoint: {error!r}") from error
+    restore_random_states(checkpoint["random"], device_of(model), generators)
+    history.load_state_dict(checkpoint["history"])
+    model.load_state_dict(checkpoint["model"])
+    optimizer.load_state_dict(checkpoint["optimizer"])
+    if scheduler is not None:
+        scheduler.load_state_dict(checkpoint["scheduler"])
+
+
+def _check_checkpoint(
+    path: str | Path,
+    checkpoint: Any,
+    model: nn.Module,
+    optimizer: Optimizer,
+    scheduler: LRScheduler | None,
+) -> None:
     found = checkpoint.get("format") if isinstance(checkpoint, dict) else None
-    if found is None:
+    if not isinstance(found, int):
         raise ValueError(f"{path} is no checkpoint: save_checkpoint did not write it")
     if found != CHECKPOINT_FORMAT:
         raise ValueError(
@@ -153,12 +179,6 @@ def load_checkpoint(
             f"{path} was saved with the optimizer's parameters in another order or grouping: "
             "make the optimizer as it was made for that run"
         )
-    restore_random_states(checkpoint["random"], device_of(model), generators)
-    model.load_state_dict(checkpoint["model"])
-    optimizer.load_state_dict(checkpoint["optimizer"])
-    if scheduler is not None:
-        scheduler.load_state_dict(checkpoint["scheduler"])
-    history.load_state_dict(checkpoint["history"])
 
 
 def _kinds(model: nn.Module, optimizer: Optimizer, scheduler: LRScheduler | None) -> dict[str, Any]:
@@ -166,9 +186,14 @@ def _kinds(model: nn.Module, optimizer: Optimizer, scheduler: LRScheduler | None
     groups = [group["params"] for group in optimizer.param_groups]
     return {
         "optimizer": type(optimizer).__name__,
-        "scheduler": None if scheduler is None else type(scheduler).__name__,
+        "scheduler": None if scheduler is None else _scheduler_kind(scheduler),
         "parameters": [[names.get(parameter) for parameter in group] for group in groups],
     }
+
+
+def _scheduler_kind(scheduler: LRScheduler) -> str:
+    parts = map(_scheduler_kind, getattr(scheduler, "_schedulers", ()))
+    return "".join([type(scheduler).__name__, *(f" + {part}" for part in parts)])
 
 
 def _check_weights(path: str | Path, weights: Mapping[str, Any], model: nn.Module) -> None:
@@ -189,6 +214,8 @@ def _describe(weights: Mapping[str, Any], name: str) -> str:
     value = weights[name]
     if not isinstance(value, Tensor):
         return type(value).__name__
+    if is_lazy(value):
+        return "not initialized"
     return f"{str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}"
 
 
@@ -202,12 +229,15 @@ def _write_weights(weights: dict[str, Tensor], file: Path) -> None:
 
 
 def _write_archive(checkpoint: Mapping[str, Any], file: Path) -> None:
-    if str(file).isascii():
-        torch.save(checkpoint, file)
-    else:  # torch.save would write through Python, where Ctrl-C becomes another error
-        buffer = io.BytesIO()
-        torch.save(checkpoint, buffer)
-        file.write_bytes(buffer.getbuffer())
+    try:
+        if str(file).isascii():
+            torch.save(checkpoint, file)
+        else:  # torch.save would write through Python, where Ctrl-C becomes another error
+            buffer = io.BytesIO()
+            torch.save(checkpoint, buffer)
+            file.write_bytes(buffer.getbuffer())
+    except (AttributeError, pickle.PicklingError) as error:
+        raise TypeError(f"a state in the checkpoint cannot be saved: {error}") from error
     refused = torch.serialization.get_unsafe_globals_in_checkpoint(file)
     if refused:
         raise TypeError(

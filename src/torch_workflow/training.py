@@ -58,8 +58,7 @@ class History:
 
     def load_state_dict(self, state: dict[str, list[float]]) -> None:
         """Take the lists of a checkpoint."""
-        for name in vars(self):
-            setattr(self, name, list(state[name]))
+        vars(self).update({name: list(state[name]) for name in vars(self)})
 
 
 class DivergenceError(FloatingPointError):
