@@ -132,7 +132,10 @@ def _first_batch(name: str, loader: Iterable[Any]) -> tuple[Tensor, Tensor]:
         )
     if isinstance(loader, Batches) and loader.features.layout == torch.strided:  # no shuffling yet
         return loader.features[: loader.batch_size], loader.labels[: loader.batch_size]
-    batch = next(iter(loader), None)
+    if isinstance(loader, DataLoader) and loader.batch_size and _takes_all_rows(loader):
+        batch = loader.dataset[: loader.batch_size] if len(loader) else None
+    else:
+        batch = next(iter(loader), None)
     if batch is None:
         raise ValueError(f"{name} yields no batch: give it at least one row, or drop_last=False")
     return _check_batch(name, batch)
@@ -168,15 +171,18 @@ def _tensors_in_memory(name: str, loader: Iterable[Any]) -> dict[str, tuple[Tens
     if isinstance(loader, Sequence):
         found = {f"{name} batch {index}": batch for index, batch in enumerate(loader)}
         return {what: _check_batch(what, batch) for what, batch in found.items()}
-    if (
-        isinstance(loader, DataLoader)
-        and isinstance(loader.dataset, TensorDataset)
-        and isinstance(loader.sampler, RandomSampler | SequentialSampler)  # takes all rows
-        and loader.collate_fn is default_collate
-    ):
-        features, labels = loader.dataset.tensors
-        return {name: (features, labels)}
+    if isinstance(loader, DataLoader) and _takes_all_rows(loader):
+        dataset: Any = loader.dataset
+        return {name: dataset.tensors}
     return {}
+
+
+def _takes_all_rows(loader: DataLoader[Any]) -> bool:
+    return (
+        isinstance(loader.dataset, TensorDataset)
+        and isinstance(loader.sampler, RandomSampler | SequentialSampler)
+        and loader.collate_fn is default_collate
+    )
 
 
 def _check_values(what: str, tensor: Tensor) -> None:
