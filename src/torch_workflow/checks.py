@@ -119,7 +119,7 @@ def _check_optimizer(model: nn.Module, optimizer: Optimizer) -> None:
         )
 
 
-def _first_batch(name: str, loader: Iterable[Any]) -> tuple[Tensor, Tensor]:
+def _first_batch(name: str, loader: Any) -> tuple[Tensor, Tensor]:
     if isinstance(loader, Iterator):
         raise ValueError(
             f"{name} is a {type(loader).__name__}, used up after one epoch: "
@@ -130,10 +130,9 @@ def _first_batch(name: str, loader: Iterable[Any]) -> tuple[Tensor, Tensor]:
             f"{name} is a {type(loader).__name__}, which has no batches: "
             "pass batches(features, labels) or a DataLoader"
         )
-    if isinstance(loader, Batches) and loader.features.layout == torch.strided:  # no shuffling yet
-        return loader.features[: loader.batch_size], loader.labels[: loader.batch_size]
-    if isinstance(loader, DataLoader) and loader.batch_size and _takes_all_rows(loader):
-        batch = loader.dataset[: loader.batch_size] if len(loader) else None
+    rows, size = _rows_in_memory(loader), getattr(loader, "batch_size", None)
+    if rows is not None and size and all(part.layout == torch.strided for part in rows):
+        batch = tuple(part[:size] for part in rows) if len(loader) else None  # without shuffling
     else:
         batch = next(iter(loader), None)
     if batch is None:
@@ -166,23 +165,26 @@ def _check_batch(name: str, batch: Any) -> tuple[Tensor, Tensor]:
 
 
 def _tensors_in_memory(name: str, loader: Iterable[Any]) -> dict[str, tuple[Tensor, Tensor]]:
-    if isinstance(loader, Batches):
-        return {name: (loader.features, loader.labels)}
+    rows = _rows_in_memory(loader)
+    if rows is not None:
+        return {name: rows}
     if isinstance(loader, Sequence):
         found = {f"{name} batch {index}": batch for index, batch in enumerate(loader)}
         return {what: _check_batch(what, batch) for what, batch in found.items()}
-    if isinstance(loader, DataLoader) and _takes_all_rows(loader):
-        dataset: Any = loader.dataset
-        return {name: dataset.tensors}
     return {}
 
 
-def _takes_all_rows(loader: DataLoader[Any]) -> bool:
-    return (
-        isinstance(loader.dataset, TensorDataset)
-        and isinstance(loader.sampler, RandomSampler | SequentialSampler)
+def _rows_in_memory(loader: Any) -> Any:
+    if isinstance(loader, Batches):
+        return loader.features, loader.labels
+    if (
+        isinstance(loader, DataLoader)
+        and isinstance(loader.dataset, TensorDataset)
+        and isinstance(loader.sampler, RandomSampler | SequentialSampler)  # takes all rows
         and loader.collate_fn is default_collate
-    )
+    ):
+        return loader.dataset.tensors
+    return None
 
 
 def _check_values(what: str, tensor: Tensor) -> None:
