@@ -3,10 +3,11 @@ BIN := .venv/bin
 BENCH := .venv-bench
 export NO_MKDOCS_2_WARNING := 1
 READY := .venv/ready
+NODE_READY := tests/site/node_modules/.package-lock.json
 PAGES := docs README.md
 
 .DEFAULT_GOAL := help
-.PHONY: help serve site test update lint bench
+.PHONY: help serve site test test-code test-site test-browsers update lint bench
 
 help: ## list these commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -17,8 +18,17 @@ serve: $(READY) ## serve the site at http://127.0.0.1:8000 and rebuild it when a
 site: $(READY) ## build the site into site/
 	$(BIN)/mkdocs build --strict
 
-test: site ## run every snippet of every page, and all other tests
-	$(BIN)/python -m pytest --codeblocks --census=site $(PAGES) tests
+test: site $(NODE_READY) .venv/chromium ## run every snippet of every page, and all other tests
+	$(MAKE) --jobs=2 --output-sync --no-print-directory test-code test-site
+
+test-code:
+	$(BIN)/python -m pytest --codeblocks --census=site $(PAGES) tests --ignore=tests/site --ignore=tests/cross_browser
+
+test-site:
+	$(BIN)/python -m pytest tests/site
+
+test-browsers: site .venv/browsers ## take a reader's paths through the site in Firefox and WebKit
+	$(BIN)/python -m pytest tests/cross_browser
 
 update: $(READY) ## rewrite outputs, figures, bound numbers and listings that are no longer true
 	$(BIN)/python -m executable_pages update $(PAGES)
@@ -36,6 +46,18 @@ bench: $(READY) $(BENCH)/ready ## measure the package beside others, the harness
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+$(NODE_READY): tests/site/package.json tests/site/package-lock.json $(READY)
+	PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --prefix tests/site --no-audit --no-fund --silent
+	@touch $@
+
+.venv/chromium: $(READY)
+	$(BIN)/python tests/browsers.py chromium
+	@touch $@
+
+.venv/browsers: $(READY)
+	$(BIN)/python tests/browsers.py firefox webkit screen
 	@touch $@
 
 # fastai requires torchvision, which its Learner does not use. One built for GPUs, beside a PyTorch
