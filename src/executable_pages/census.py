@@ -5,10 +5,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from executable_pages.listings import find_examples
 from executable_pages.reading import find_pages, read_page
 
 HTML_BLOCK = re.compile(
-    r'<(?:div|pre|code)[^>]*class="[^"]*\blanguage-(?:python|bash|sh|py|shell)\b'
+    r'<(?:div|pre|code)[^>]*class="[^"]*\blanguage-(?:python|pycon|bash|sh|py|shell)\b'
+)
+# Signatures and sources, which the build takes from the package itself: no snippets.
+TAKEN = re.compile(
+    r'<div class="[^"]*\bdoc-signature\b.*?</div>|<details class="source">.*?</details>', re.DOTALL
 )
 
 
@@ -25,20 +30,27 @@ class Census:
         return self.blocks - self.excused
 
     def minutes(self, name: str) -> int:
-        """Minutes to read a page at 200 words or 20 lines of code a minute, to the nearest five."""
-        page = read_page(self.folder / name)
-        prose = [line for n, line in enumerate(page.lines, start=1) if n not in page.fenced]
-        words = len(re.sub(r"<!--.*?-->", "", " ".join(prose)).split())
-        lines = sum(len(block.code.splitlines()) for block in page.blocks)
-        return 5 * max(1, round((words / 200 + lines / 20) / 5))
+        """Minutes to read the page of that name, from `minutes_to_read`."""
+        return minutes_to_read(self.folder / name)
 
     @staticmethod
     def of_site(page: Path) -> "Census":
         """Count on all pages of the site that a page belongs to."""
         folder = source_folder(page) or page.parent
-        blocks = [block for path in find_pages([folder]) for block in read_page(path).blocks]
+        pages = [read_page(path) for path in find_pages([folder])]
+        blocks = [block for page in pages for block in page.blocks]
+        examples = [example for page in pages for example in find_examples(page)]
         excused = [block for block in blocks if block.mark and block.mark.reason]
-        return Census(folder, len(blocks), len(excused))
+        return Census(folder, len(blocks) + len(examples), len(excused))
+
+
+def minutes_to_read(path: Path) -> int:
+    """Minutes to read a page at 200 words or 20 lines of code a minute, to the nearest five."""
+    page = read_page(path)
+    prose = [line for n, line in enumerate(page.lines, start=1) if n not in page.fenced]
+    words = len(re.sub(r"<!--.*?-->", "", " ".join(prose)).split())
+    lines = sum(len(block.code.splitlines()) for block in page.blocks)
+    return 5 * max(1, round((words / 200 + lines / 20) / 5))
 
 
 def source_folder(page: Path) -> Path | None:
@@ -62,4 +74,4 @@ def count_in_site(site: Path, pages: Iterable[Path]) -> dict[Path, int]:
 
 
 def _count(html: Path) -> int:
-    return len(HTML_BLOCK.findall(html.read_text()))
+    return len(HTML_BLOCK.findall(TAKEN.sub("", html.read_text())))

@@ -1,5 +1,6 @@
 """The collector behind `pytest --codeblocks`: every block of a page is a test."""
 
+import doctest
 import functools
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ import pytest
 from executable_pages.blocks import PageError, Problem
 from executable_pages.census import count_in_site
 from executable_pages.comparing import Difference, compare
+from executable_pages.examples import check_example
+from executable_pages.listings import find_examples
 from executable_pages.reading import read_page
 from executable_pages.running import Result, Run, run_page
 
@@ -43,6 +46,7 @@ class PageFile(pytest.File):
     def collect(self) -> Iterator[pytest.Item]:
         try:
             page = read_page(self.path)
+            examples = list(find_examples(page))
         except PageError as error:
             for problem in error.problems:
                 yield _item(ProblemItem, self, problem.line, problem)
@@ -50,6 +54,8 @@ class PageFile(pytest.File):
         self.page = page
         for index, block in enumerate(page.blocks):
             yield _item(BlockItem, self, block.line, index)
+        for line, example in examples:
+            yield _item(ExampleItem, self, line, example)
         if page.opening or not page.blocks:
             yield _item(OpeningItem, self, 1, None)
 
@@ -89,6 +95,8 @@ class _PageItem(pytest.Item):
 
 def _item(kind: "type[_PageItem]", parent: PageFile, line: int, subject: Any) -> pytest.Item:
     name = "opening" if kind is OpeningItem else f"line {line}"
+    if isinstance(subject, doctest.DocTest):
+        name = subject.name
     item: _PageItem = kind.from_parent(parent, name=name)
     item.line, item.subject = line, subject
     return item
@@ -106,6 +114,14 @@ class OpeningItem(_PageItem):
 
     def runtest(self) -> None:
         _fail_on(self.file.problems(None))
+
+
+class ExampleItem(_PageItem):
+    """An example of a docstring that the page shows."""
+
+    def runtest(self) -> None:
+        if problem := check_example(self.file.page, self.line, self.subject):
+            raise UntruePageError(str(problem))
 
 
 class BlockItem(_PageItem):
@@ -143,6 +159,8 @@ class _Report:
                 result = item.file.run.results[item.subject]
                 self.run[item.path] += result.has_run
                 self.excused[item.path] += [result] if result.excused else []
+            elif isinstance(item, ExampleItem):
+                self.run[item.path] += 1
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         if self.site is None:

@@ -26,6 +26,7 @@ from mkdocs.structure.pages import Page
 
 from executable_pages.blocks import PageError
 from executable_pages.notebooks import export
+from executable_pages.reading import read_page
 
 log = get_plugin_logger("site")
 
@@ -44,13 +45,20 @@ FORMULA = re.compile(
 SVG_IMAGE = re.compile(r'<img (?P<before>[^>]*?)src="(?P<src>[^":?#]+\.svg)"(?P<after>[^>]*?) ?/?>')
 
 
+def on_config(config: MkDocsConfig) -> None:
+    """Leave out the style sheet of mkdocstrings: `course.css` has the rules that matter here."""
+    config.extra_css.remove("assets/_mkdocstrings.css")
+
+
 def on_files(files: Files, *, config: MkDocsConfig) -> Files:
-    """Add the wheel of `torch_workflow`, and beside each page but the home page its notebook."""
+    """Add the wheel of `torch_workflow`, and the notebook of each page with snippets but home."""
     pages = [file for file in files.documentation_pages() if file.src_uri != "index.md"]
     wheel_name, wheel = _build_wheel(Path(config.config_file_path).parent)
     files.append(File.generated(config, wheel_name, content=wheel))
     for file in pages:
         try:
+            if not read_page(Path(str(file.abs_src_path))).blocks:
+                continue
             notebook = export(
                 Path(str(file.abs_src_path)),
                 wheel_url=urljoin(config.site_url, wheel_name) if config.site_url else None,

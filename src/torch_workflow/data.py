@@ -9,14 +9,37 @@ from torch import Tensor
 
 
 class Rows(NamedTuple):
-    """Features and labels that belong together: row i of one goes with row i of the other."""
+    """Features and labels that belong together: row i of one goes with row i of the other.
+
+    Attributes:
+        features: `(rows, ...)`.
+        labels: `(rows, ...)`.
+
+    Examples:
+        >>> from torch_workflow import straight_line
+        >>> rows = straight_line(50)
+        >>> rows.features.shape, rows.labels.shape
+        (torch.Size([50, 1]), torch.Size([50, 1]))
+    """
 
     features: Tensor
     labels: Tensor
 
 
 class Split(NamedTuple):
-    """The three parts of a data set."""
+    """The three parts of a data set.
+
+    Attributes:
+        train: The rows to learn from.
+        validation: The rows to choose by.
+        test: The rows to judge by, once.
+
+    Examples:
+        >>> from torch_workflow import split, straight_line
+        >>> parts = split(*straight_line(50), test=0.1)
+        >>> len(parts.train.labels), len(parts.test.labels)
+        (35, 5)
+    """
 
     train: Rows
     validation: Rows
@@ -45,6 +68,15 @@ def straight_line(
 
     Raises:
         ValueError: `count` is below 1, or `noise` is negative.
+
+    Examples:
+        >>> from torch_workflow import straight_line
+        >>> features, labels = straight_line(4)
+        >>> labels
+        tensor([[0.3000],
+                [0.4750],
+                [0.6500],
+                [0.8250]])
     """
     if count < 1:
         raise ValueError(f"count is {count}: a line needs at least 1 point")
@@ -79,6 +111,16 @@ def split(
 
     Raises:
         ValueError: Features and labels differ in length, or a part would be left without rows.
+
+    Examples:
+        >>> from torch import Generator
+        >>> from torch_workflow import split, straight_line
+        >>> seeded = Generator().manual_seed(42)
+        >>> train, validation, test = split(
+        ...     *straight_line(50), generator=seeded
+        ... )
+        >>> len(train.labels), len(validation.labels), len(test.labels)
+        (30, 10, 10)
     """
     rows = len(features)
     if rows != len(labels):
@@ -99,6 +141,19 @@ class Batches:
     """Pairs of features and labels, a batch at a time, as often as you iterate over it.
 
     The tensors stay where they are: on their device, without a copy until a batch is cut.
+
+    Attributes:
+        features: `(rows, ...)`.
+        labels: `(rows, ...)`, in the same order.
+        batch_size: Rows in a batch; the last batch of an epoch may have fewer.
+        shuffle: Whether each epoch takes the rows in a new random order.
+        generator: The source of that order, on the CPU; the global one where it is None.
+
+    Examples:
+        >>> from torch_workflow import batches, straight_line
+        >>> loader = batches(*straight_line(50), batch_size=20)
+        >>> len(loader), loader.batch_size
+        (3, 20)
     """
 
     features: Tensor
@@ -150,6 +205,12 @@ def batches(
     Raises:
         ValueError: Features and labels differ in length or device, there are no rows, or
             `batch_size` is below 1.
+
+    Examples:
+        >>> from torch_workflow import batches, straight_line
+        >>> loader = batches(*straight_line(50), batch_size=20)
+        >>> [len(labels) for features, labels in loader]
+        [20, 20, 10]
     """
     rows = len(features)
     if rows != len(labels):

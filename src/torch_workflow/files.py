@@ -27,6 +27,13 @@ def write_atomically(path: str | Path, write: Callable[[Path], object]) -> None:
 
     Raises:
         OSError: The file could not be written; what stood there before is untouched.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from torch_workflow import write_atomically
+        >>> write_atomically("note.txt", lambda file: file.write_text("done"))
+        >>> Path("note.txt").read_text()
+        'done'
     """
     path = Path(path)
     if path.is_dir():

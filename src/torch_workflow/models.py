@@ -8,6 +8,14 @@ class LinearRegression(nn.Module):
     """A straight line, `weight * x + bias`, with both numbers learned.
 
     The same model as `torch.nn.Linear(1, 1)`, with its two parameters spelled out.
+
+    Examples:
+        >>> import torch
+        >>> from torch_workflow import LinearRegression
+        >>> _ = torch.manual_seed(42)
+        >>> model = LinearRegression()
+        >>> dict(model.state_dict())
+        {'weight': tensor([0.3367]), 'bias': tensor([0.1288])}
     """
 
     def __init__(self) -> None:

@@ -37,6 +37,15 @@ def plot_data(
         test: The same for the test set.
         predictions: Features and what the model says of them, `(rows, 1)` each, drawn as a line.
         ax: Where to draw; a new figure when left out.
+
+    Returns:
+        The axes that were drawn on.
+
+    Examples:
+        >>> from torch_workflow import plot_data, split, straight_line
+        >>> ax = plot_data(*split(*straight_line()))
+        >>> [line.get_label() for line in ax.lines]
+        ['train', 'validation', 'test']
     """
     ax = _axes(ax)
     parts = (("train", train, "o"), ("validation", validation, "s"), ("test", test, "^"))
@@ -59,6 +68,16 @@ def plot_losses(history: History, *, baseline: float | None = None, ax: Axes | N
         history: What `fit` returned.
         baseline: A loss to beat, drawn as a level line, in the unit of the losses.
         ax: Where to draw; a new figure when left out.
+
+    Returns:
+        The axes that were drawn on.
+
+    Examples:
+        >>> from torch_workflow import History, plot_losses
+        >>> history = History([0.5, 0.2], [0.4, 0.3], [0.1, 0.1])
+        >>> ax = plot_losses(history, baseline=0.35)
+        >>> [line.get_label() for line in ax.lines]
+        ['train', 'validation', 'baseline']
     """
     ax = _axes(ax)
     epochs = range(1, len(history) + 1)
@@ -81,6 +100,16 @@ def plot_residuals(
         labels: `(rows, 1)`.
         predictions: `(rows, 1)`, in the same order.
         ax: Where to draw; a new figure when left out.
+
+    Returns:
+        The axes that were drawn on.
+
+    Examples:
+        >>> from torch_workflow import plot_residuals, straight_line
+        >>> features, labels = straight_line(10)
+        >>> ax = plot_residuals(features, labels, predictions=features)
+        >>> ax.get_xlabel(), ax.get_ylabel()
+        ('feature', 'label − prediction')
     """
     ax = _axes(ax)
     ax.axhline(0, color="C7", linewidth=1)
@@ -116,8 +145,21 @@ def plot_loss_surface(
         path: The `(weight, bias)` of each step, first to last.
         ax: Where to draw; a new figure when left out.
 
+    Returns:
+        The axes that were drawn on.
+
     Raises:
         ValueError: The loss of some line is nan or infinite.
+
+    Examples:
+        >>> from torch import nn
+        >>> from torch_workflow import plot_loss_surface, straight_line
+        >>> steps = [(0.0, 0.0), (0.5, 0.5), (0.7, 0.3)]
+        >>> ax = plot_loss_surface(
+        ...     *straight_line(), nn.L1Loss(), path=steps
+        ... )
+        >>> ax.get_xlabel(), ax.get_ylabel()
+        ('weight', 'bias')
     """
     from matplotlib.colors import PowerNorm
 

@@ -21,6 +21,14 @@ def predict(model: nn.Module, features: Tensor) -> Tensor:
 
     Returns:
         Predictions, `(rows, ...)` as the model makes them, on the model's device.
+
+    Examples:
+        >>> import torch
+        >>> from torch_workflow import LinearRegression, predict
+        >>> _ = torch.manual_seed(42)
+        >>> predict(LinearRegression(), torch.tensor([[0.0], [1.0]]))
+        tensor([[0.1288],
+                [0.4655]])
     """
     with evaluation_mode(model), torch.inference_mode():
         predictions: Tensor = model(features.to(device_of(model)))
@@ -33,6 +41,16 @@ def evaluation_mode(model: nn.Module) -> Iterator[None]:
 
     Args:
         model: Predicts without dropout and the like under a `with` of this.
+
+    Examples:
+        >>> from torch import nn
+        >>> from torch_workflow import evaluation_mode
+        >>> model = nn.Dropout()
+        >>> with evaluation_mode(model):
+        ...     print(model.training)
+        False
+        >>> model.training
+        True
     """
     modes = [(module, module.training) for module in model.modules()]
     model.eval()

@@ -14,6 +14,14 @@ def generators_of(*loaders: Iterable[object]) -> list[torch.Generator]:
     Args:
         loaders: `batches`, a `DataLoader`, or anything with a `generator` attribute. One without
             draws from PyTorch's own generator, which is not listed.
+
+    Examples:
+        >>> from torch import Generator
+        >>> from torch_workflow import batches, generators_of, straight_line
+        >>> seeded = Generator().manual_seed(42)
+        >>> train = batches(*straight_line(), shuffle=True, generator=seeded)
+        >>> generators_of(train) == [seeded]
+        True
     """
     found: dict[int, torch.Generator] = {}
     holders: list[object] = list(loaders)

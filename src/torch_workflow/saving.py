@@ -40,6 +40,13 @@ def save_model(model: nn.Module, path: str | Path) -> None:
     Raises:
         OSError: The file could not be written.
         TypeError: The state holds something that is not a dense tensor.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from torch_workflow import LinearRegression, save_model
+        >>> save_model(LinearRegression(), "line.safetensors")
+        >>> Path("line.safetensors").exists()
+        True
     """
     weights: dict[str, Tensor] = {}
     storages = set()
@@ -67,6 +74,14 @@ def load_model(model: nn.Module, path: str | Path, *, verify: bool = True) -> No
     Raises:
         OSError: There is no such file, or it cannot be opened.
         ValueError: The file is damaged, or its names, shapes or types are not the model's.
+
+    Examples:
+        >>> from torch_workflow import LinearRegression, load_model, save_model
+        >>> trained, fresh = LinearRegression(), LinearRegression()
+        >>> save_model(trained, "line.safetensors")
+        >>> load_model(fresh, "line.safetensors")
+        >>> bool(fresh.weight == trained.weight)
+        True
     """
     weights = read_weights(path, verify=verify)
     _check_weights(path, weights, model)
@@ -98,6 +113,16 @@ def save_checkpoint(
     Raises:
         OSError: The file could not be written.
         TypeError: A state holds what `load_checkpoint` would refuse.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from torch.optim import Adam
+        >>> from torch_workflow import History, LinearRegression, save_checkpoint
+        >>> model = LinearRegression()
+        >>> optimizer = Adam(model.parameters())
+        >>> save_checkpoint("last.pt", model, optimizer, History())
+        >>> Path("last.pt").exists()
+        True
     """
     checkpoint = {
         "format": CHECKPOINT_FORMAT,
@@ -135,6 +160,18 @@ def load_checkpoint(
         OSError: There is no such file, or it cannot be opened.
         ValueError: The file is damaged or of another format, or the model, optimizer, scheduler,
             device or generators are not of the kind that it was made with. Nothing was changed.
+
+    Examples:
+        >>> import torch
+        >>> from torch_workflow import History, LinearRegression
+        >>> from torch_workflow import load_checkpoint, save_checkpoint
+        >>> model, history = LinearRegression(), History()
+        >>> optimizer = torch.optim.Adam(model.parameters())
+        >>> save_checkpoint("last.pt", model, optimizer, history)
+        >>> drawn = torch.rand(1)
+        >>> load_checkpoint("last.pt", model, optimizer, history)
+        >>> bool(torch.rand(1) == drawn)
+        True
     """
     checkpoint = read_archive(path)
     try:

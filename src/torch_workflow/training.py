@@ -30,6 +30,14 @@ class History:
         train_loss: Mean over the training rows, each taken just before the update it led to.
         validation_loss: Mean over the validation rows, after the epoch's last update.
         learning_rate: The optimizer's learning rate (of its first group) during the epoch.
+
+    Examples:
+        >>> from torch_workflow import History
+        >>> history = History()
+        >>> history.append(0.5, 0.4, learning_rate=0.1)
+        >>> history.append(0.2, 0.3, learning_rate=0.1)
+        >>> len(history), history.best_epoch
+        (2, 2)
     """
 
     train_loss: list[float] = field(default_factory=list)
@@ -66,6 +74,18 @@ class DivergenceError(FloatingPointError):
 
     Attributes:
         history: The epochs before the one in which it did.
+
+    Examples:
+        >>> from torch import nn, optim
+        >>> from torch_workflow import DivergenceError, batches, fit, straight_line
+        >>> model, data = nn.Linear(1, 1), batches(*straight_line())
+        >>> optimizer = optim.SGD(model.parameters(), lr=10)
+        >>> kinds = {"loss_function": nn.MSELoss(), "optimizer": optimizer}
+        >>> try:
+        ...     fit(model, data, data, **kinds, epochs=100)
+        ... except DivergenceError as error:
+        ...     print(error.history.train_loss[-1] > 1e30)
+        True
     """
 
     def __init__(self, message: str, history: History | None = None) -> None:
@@ -95,6 +115,20 @@ def train_epoch(
 
     Raises:
         ValueError: There was no batch.
+
+    Examples:
+        >>> import torch
+        >>> from torch import nn
+        >>> from torch_workflow import batches, straight_line, train_epoch
+        >>> _ = torch.manual_seed(42)
+        >>> model, train = nn.Linear(1, 1), batches(*straight_line())
+        >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        >>> losses = [
+        ...     train_epoch(model, train, nn.MSELoss(), optimizer)
+        ...     for _ in range(3)
+        ... ]
+        >>> [round(loss, 4) for loss in losses]
+        [0.3158, 0.1779, 0.1007]
     """
     model.train()
     device = device or device_of(model)
@@ -131,6 +165,14 @@ def evaluate(
 
     Raises:
         ValueError: There was no batch.
+
+    Examples:
+        >>> from torch import nn
+        >>> from torch_workflow import batches, evaluate, straight_line
+        >>> validation = batches(*straight_line())
+        >>> loss = evaluate(nn.Identity(), validation, nn.L1Loss())
+        >>> round(loss, 4)
+        0.153
     """
     model.eval()
     device = device or device_of(model)
@@ -148,6 +190,15 @@ def clear_gradients(optimizer: Optimizer) -> None:
 
     Args:
         optimizer: The gradients of its parameters become None.
+
+    Examples:
+        >>> import torch
+        >>> from torch_workflow import clear_gradients
+        >>> model = torch.nn.Linear(1, 1)
+        >>> model(torch.ones(1, 1)).backward()
+        >>> clear_gradients(torch.optim.SGD(model.parameters()))
+        >>> print(model.weight.grad)
+        None
     """
     for group in optimizer.param_groups:
         for parameter in group["params"]:
@@ -196,6 +247,24 @@ def fit(
             that are nan or infinite; nothing was trained.
         FileExistsError: The folder holds a checkpoint and `resume` is false.
         DivergenceError: A loss became nan or infinite; the checkpoint is that of the epoch before.
+
+    Examples:
+        >>> import torch
+        >>> from torch import nn
+        >>> from torch_workflow import batches, fit, split, straight_line
+        >>> _ = torch.manual_seed(42)
+        >>> train, validation, test = split(*straight_line())
+        >>> model = nn.Linear(1, 1)
+        >>> history = fit(
+        ...     model,
+        ...     batches(*train),
+        ...     batches(*validation),
+        ...     loss_function=nn.MSELoss(),
+        ...     optimizer=torch.optim.SGD(model.parameters(), lr=0.1),
+        ...     epochs=1000,
+        ... )
+        >>> round(model.weight.item(), 2), round(model.bias.item(), 2)
+        (0.7, 0.3)
     """
     loaders = {"train": train, "validation": validation}
     _check_arguments(epochs, patience, checkpoint, resume)

@@ -101,3 +101,27 @@ def test_a_block_that_did_not_run_fails_the_census(run, page, languages, line):
     result = run(SITE | built, "--census=site", "docs")
     assert result.ret == 1
     result.stdout.fnmatch_lines([line])
+
+
+EXAMPLE = 'def f():\n    """One.\n\n    Examples:\n        >>> 1\n        {}\n    """\n'
+
+
+def test_each_example_that_a_page_shows_is_a_test_and_counts(run):
+    files = {
+        "documented.py": EXAMPLE.format(1),
+        "mkdocs.yml": "",
+        "docs/page.md": "::: documented.f\n",
+    }
+    built = {"site/page/index.html": '<div class="language-pycon highlight"></div>'}
+    result = run(files | built, "-v", "--census=site", "-o", "pythonpath=.", "docs")
+    result.stdout.fnmatch_lines(
+        ["*page.md::documented.f PASSED*", "1 blocks in the built site, 1 run, 0 excused"]
+    )
+    assert result.ret == 0
+
+
+def test_an_untrue_example_fails_with_page_and_line(run):
+    files = {"documented.py": EXAMPLE.format(2), "page.md": "\n::: documented.f\n"}
+    result = run(files, "-o", "pythonpath=.", "page.md")
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["page.md:2: the example of documented.f is untrue*"])
