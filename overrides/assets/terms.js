@@ -1,0 +1,59 @@
+// What a term means, beside the term: while the pointer rests on it or the keyboard has reached it,
+// until Escape is pressed. A touch follows the link to the glossary, as all do without this script.
+
+"use strict";
+
+{
+  const article = document.querySelector("article");
+  const explanations = new Map();
+  for (const term of document.querySelectorAll("a.term")) {
+    if (term.title) explanations.set(term.hash, term.title);
+    term.removeAttribute("title");
+  }
+
+  const box = document.createElement("div");
+  Object.assign(box, { className: "explanation", id: "__explanation", popover: "manual" });
+  box.setAttribute("role", "tooltip");
+  article.append(box);
+  const gap = 5; // pixels around the box
+  let shown, timer;
+
+  function show(term) {
+    hide();
+    shown = term;
+    term.setAttribute("aria-describedby", box.id);
+    box.textContent = explanations.get(term.hash);
+    box.showPopover();
+    place();
+  }
+
+  function place() {
+    const { left, top, bottom } = shown.getBoundingClientRect();
+    const below = bottom + gap + box.offsetHeight < innerHeight;
+    const x = Math.max(gap, Math.min(left, document.body.clientWidth - gap - box.offsetWidth));
+    const y = below ? bottom + gap : top - gap - box.offsetHeight;
+    Object.assign(box.style, { left: `${x + scrollX}px`, top: `${y + scrollY}px` });
+  }
+
+  function hide() {
+    clearTimeout(timer);
+    shown?.removeAttribute("aria-describedby");
+    box.hidePopover();
+  }
+
+  addEventListener("pointerover", ({ pointerType, target }) => {
+    if (pointerType === "touch") return;
+    clearTimeout(timer);
+    const term = target.closest("a.term");
+    if (term) timer = setTimeout(show, 200, term);
+    else if (target !== box && !shown?.matches(":focus-visible")) timer = setTimeout(hide, 200);
+  });
+  addEventListener("focusin", ({ target }) => {
+    if (target.matches("a.term:focus-visible")) show(target);
+    else hide();
+  });
+  addEventListener("keydown", ({ key }) => {
+    if (key === "Escape") hide();
+  });
+  new ResizeObserver(() => shown && place()).observe(article);
+}
