@@ -13,25 +13,25 @@ help: ## list these commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 serve: $(READY) ## serve the site at http://127.0.0.1:8000 and rebuild it when a page changes
-	EXECUTE_NOTEBOOKS=false $(BIN)/mkdocs serve --dev-addr 127.0.0.1:8000
+	EXECUTE_NOTEBOOKS=false OFFLINE_COPY=false $(BIN)/mkdocs serve --dev-addr 127.0.0.1:8000
 
 site: $(READY) ## build the site into site/
 	$(BIN)/mkdocs build --strict
 
-test: site $(NODE_READY) .venv/chromium ## run every snippet of every page, and all other tests
+test: $(NODE_READY) .venv/chromium ## run every snippet of every page, and all other tests
 	$(MAKE) --jobs=2 --output-sync --no-print-directory test-code test-site
 
-test-code:
+test-code: site
 	$(BIN)/python -m pytest --codeblocks --census=site $(PAGES) tests --ignore=tests/site --ignore=tests/cross_browser
 
-test-site:
+test-site: $(READY)
 	$(BIN)/python -m pytest tests/site
 
-test-browsers: site .venv/browsers ## take a reader's paths through the site in Firefox and WebKit
+test-browsers: .venv/browsers ## take a reader's paths through the site in Firefox and WebKit
 	$(BIN)/python -m pytest tests/cross_browser
 
 update: $(READY) ## rewrite outputs, figures, bound numbers and listings that are no longer true
-	$(BIN)/python -m executable_pages update $(PAGES)
+	$(BIN)/python -m executable_pages update $(PAGES) --record docs/checked.json --version-of torch
 
 lint: $(READY) ## check format, style and types
 	$(BIN)/ruff format --check

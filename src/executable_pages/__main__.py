@@ -20,6 +20,13 @@ def main() -> int:
     ):
         command = commands.add_parser(name, help=text)
         command.add_argument("paths", nargs="+", type=Path, help="Markdown files or folders")
+        if name == "update":
+            command.add_argument(
+                "--record", type=Path, help="a JSON file to write today's date and versions to"
+            )
+            command.add_argument(
+                "--version-of", action="append", default=[], help="a distribution to record"
+            )
         if name == "notebook":
             command.add_argument("--into", type=Path, help="the folder to write to")
     arguments = parser.parse_args()
@@ -46,6 +53,8 @@ def main() -> int:
             if arguments.command == "update":
                 print(f"{path}: nothing was rewritten, mend this first", file=sys.stderr)
             failed = True
+    if arguments.command == "update" and arguments.record and not failed:
+        updating.record(arguments.record, arguments.version_of)
     return int(failed)
 
 

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-TOLERANCE = 0.05  # SVG user units, a fifteenth of a millimetre on paper
+TOLERANCE = 0.05  # SVG user units, a fifteenth of a millimeter on paper
 
 COLORS = {  # name: (in the light, in the dark); also how matplotlib is told to draw it
     "ink": ("#1c2430", "#e4e8ee"),

@@ -1,11 +1,16 @@
 """Rewrite on a page what a machine can know, and nothing else."""
 
+import json
 import os
 import tempfile
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 
 from executable_pages.blocks import PageError, Problem
 from executable_pages.comparing import FigureEdit, LineEdit, NumberEdit, compare
+from executable_pages.examples import check_example
+from executable_pages.listings import find_examples
 from executable_pages.reading import read_page
 from executable_pages.running import run_page
 
@@ -48,9 +53,21 @@ def update(path: Path) -> list[str]:
 def check(path: Path) -> list[Problem]:
     """Run a page and say what on it is untrue."""
     try:
-        return [difference.problem for _, difference in compare(run_page(read_page(path)))]
+        page = read_page(path)
+        examples = [check_example(page, *example) for example in find_examples(page)]
+        return [
+            *(difference.problem for _, difference in compare(run_page(page))),
+            *filter(None, examples),
+        ]
     except PageError as error:
         return error.problems
+
+
+def record(path: Path, distributions: list[str]) -> None:
+    """Write down that all pages were brought up to date today, and with which versions."""
+    versions = {name: version(name).partition("+")[0] for name in distributions}
+    today = datetime.now(UTC).date().isoformat()
+    write_atomically(path, json.dumps({"date": today, "packages": versions}, indent=2) + "\n")
 
 
 def write_atomically(path: Path, text: str) -> None:
