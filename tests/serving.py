@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import gzip
+import sys
 import threading
 from collections.abc import Iterator
 from http import HTTPStatus
@@ -50,11 +51,17 @@ class Handler(SimpleHTTPRequestHandler):
         pass
 
 
+class Server(ThreadingHTTPServer):
+    def handle_error(self, *arguments: object) -> None:
+        if not isinstance(sys.exception(), ConnectionError):  # a browser left in the middle
+            super().handle_error(*arguments)
+
+
 @contextlib.contextmanager
 def serve(folder: Path, port: int = 0) -> Iterator[str]:
     """The address of a server of `folder`, until the block ends."""
     handler = functools.partial(Handler, directory=str(folder))
-    with ThreadingHTTPServer(("127.0.0.1", port), handler) as server:
+    with Server(("127.0.0.1", port), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
             yield f"http://127.0.0.1:{server.server_address[1]}/"
