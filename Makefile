@@ -37,9 +37,12 @@ lint: $(READY) ## check format, style and types
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
+	$(BIN)/codespell
 
-bench: $(READY) $(BENCH)/ready ## measure the package beside others, the harness beside plain exec
+bench: $(READY) $(BENCH)/ready .venv/chromium ## measure the package, the harness and the site beside others
 	$(BIN)/python benchmarks/pages.py
+	PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --prefix benchmarks --no-audit --no-fund --silent
+	$(BIN)/python benchmarks/site.py
 	$(BENCH)/bin/python benchmarks/package.py
 	$(BIN)/python -m executable_pages update docs/speed.md
 
