@@ -25,7 +25,7 @@ test-code: site
 	$(BIN)/python -m pytest --codeblocks --census=site $(PAGES) tests --ignore=tests/site --ignore=tests/cross_browser
 
 test-site: $(READY)
-	$(BIN)/python -m pytest tests/site
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile tests/site
 
 test-browsers: .venv/browsers ## take a reader's paths through the site in Firefox and WebKit
 	$(BIN)/python -m pytest tests/cross_browser
@@ -37,7 +37,7 @@ lint: $(READY) ## check format, style and types
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
-	$(BIN)/codespell
+	$(BIN)/codespell docs README.md src overrides tests benchmarks Makefile mkdocs.yml pyproject.toml
 
 bench: $(READY) $(BENCH)/ready .venv/chromium ## measure the package, the harness and the site beside others
 	$(BIN)/python benchmarks/pages.py

@@ -22,7 +22,7 @@ import browsers  # noqa: E402
 from playwright.sync_api import Browser, sync_playwright  # noqa: E402
 from project import PAGES, WRITTEN_PAGES, address_of  # noqa: E402
 from serving import serve  # noqa: E402
-from weighing import build_bare, visit  # noqa: E402
+from weighing import build_bare, index_of, visit  # noqa: E402
 
 NODE = ROOT / "benchmarks/node_modules/.bin"
 JUDGED = ("", "workflow/3-training/", "workflow/6-together/", "help/cheatsheet/")
@@ -36,16 +36,17 @@ def build(folder: Path, address: str) -> Path:
     return folder
 
 
-def print_bytes(browser: Browser, site: str, bare: str) -> None:
+def print_bytes(browser: Browser, site: str, bare: str, bare_folder: Path) -> None:
     print(
         f"{'bytes, compressed':24}{'first visit':>12}{'page':>9}{'bare':>9}{'ratio':>7}  blocking"
     )
     for page in PAGES:
         ours = visit(browser, site + address_of(page))
-        row = f"{address_of(page) or 'home':24}{ours.total:12,}{ours.page_alone:9,}"
+        row = f"{address_of(page) or 'home':24}{ours.total:12,}{ours.without_figures:9,}"
         if page in WRITTEN_PAGES:
             theirs = visit(browser, bare + address_of(page))
-            row += f"{theirs.page_alone:9,}{ours.page_alone / theirs.page_alone:7.3f}"
+            size = theirs.without_figures + index_of(page, bare_folder)
+            row += f"{size:9,}{ours.without_figures / size:7.3f}"
             row += f"  {len(ours.blocking)} / {len(theirs.blocking)}"
         print(row)
 
@@ -115,7 +116,7 @@ def main() -> None:
             browser = playwright.chromium.launch(
                 executable_path=browsers.find("chromium"), chromium_sandbox=False
             )
-            print_bytes(browser, site, theirs)
+            print_bytes(browser, site, theirs, bare)
             for name, address in (("course", site), ("bare", theirs)):
                 times = [time_to_next(browser, address) for _ in range(3 * rounds)]
                 median, longest = statistics.median(times), max(times)

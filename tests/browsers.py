@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 PROGRAMS = {  # names under which systems have them
-    "chromium": ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"),
+    "chromium": ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"),
     "firefox": ("firefox-esr", "firefox"),
     "webkit": ("WebKitWebDriver",),
     "screen": ("Xvfb",),
 }
 PACKAGES = {
-    "chromium": ["chromium"],
+    "chromium": ["chromium-headless-shell"],
     "firefox": ["firefox-esr"],
     "webkit": ["webkit2gtk-driver"],
     "screen": ["xvfb"],

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from project import ROOT
 
 # Builds the site, and says on its last line whether torch was imported on the way.
@@ -44,14 +45,13 @@ def build() -> Build:
 
 
 @pytest.fixture(scope="session")
-def built(build: Build, tmp_path_factory: pytest.TempPathFactory):
-    """The build of this project's site, and the folder it went to."""
-    folder = tmp_path_factory.mktemp("built") / "site"
-    done = build(ROOT, folder, OFFLINE_COPY="true")
-    assert done.returncode == 0, done.stderr
-    return done, folder
-
-
-@pytest.fixture(scope="session")
-def site(built) -> Path:
-    return built[1]
+def site(build: Build, tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """The folder with the built site, which parallel workers of a test run share."""
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder if worker_id == "master" else folder.parent
+    with FileLock(folder / "site.lock"):
+        if not (folder / "site").exists():
+            done = build(ROOT, folder / "built", OFFLINE_COPY="true")
+            assert done.returncode == 0, done.stderr
+            (folder / "built").rename(folder / "site")
+    return folder / "site"

@@ -1,5 +1,7 @@
 """What a first visit to a page costs, and the same text as a bare page of the theme."""
 
+import gzip
+import json
 import re
 import subprocess
 import sys
@@ -7,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from playwright.sync_api import Browser
-from project import ROOT
+from project import ROOT, address_of
 
 CONFIG = """
 site_name: Bare
@@ -44,10 +46,18 @@ class Visit:
         return sum(self.sizes.values())
 
     @property
-    def page_alone(self) -> int:
-        """Without figures, and without the search index, which grows with the site."""
-        own = (".svg", ".png", "search_index.json")
-        return sum(size for url, size in self.sizes.items() if not url.endswith(own))
+    def without_figures(self) -> int:
+        """Bytes without figures, and without the search index, which grows with the site."""
+        own = ("/figures/", "search_index.json")
+        return sum(size for url, size in self.sizes.items() if not any(o in url for o in own))
+
+
+def index_of(page: Path, bare: Path) -> int:
+    """Bytes of the search index of a bare site that has this page alone; it comes with a visit."""
+    index = json.loads((bare / "search/search_index.json").read_text())
+    address = address_of(page)
+    own = [doc for doc in index["docs"] if doc["location"].partition("#")[0] == address]
+    return len(gzip.compress(json.dumps(index | {"docs": own}).encode()))
 
 
 def visit(browser: Browser, address: str, *, width: int = 1350, height: int = 900) -> Visit:

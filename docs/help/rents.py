@@ -3,7 +3,6 @@
 import csv
 import math
 from collections import Counter
-from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from statistics import median
@@ -13,31 +12,39 @@ import torch
 from torch import Tensor, nn
 
 Row = dict[str, str]  # from the name of a column to what the file says there
+LABEL = "rent"
+GAPS = {"", "-", "NA", "n/a"}  # how the file writes that a value is unknown
 FIRST_DAY = datetime(2024, 1, 1)
 FEWEST = 10  # a district with fewer training rows gets no column of its own
 
 
 def read_rows(path: Path) -> list[Row]:
+    """The rows of a file, without spaces around a cell; a gap is an empty text."""
     with path.open(newline="", encoding="utf-8-sig") as file:
-        return list(csv.DictReader(file, delimiter=";"))
+        rows = list(csv.DictReader(file, delimiter=";", restval=""))
+    cells = [{name: cell.strip() for name, cell in row.items()} for row in rows]
+    return [{name: "" if cell in GAPS else cell for name, cell in row.items()} for row in cells]
 
 
 def number(text: str) -> float:
-    """A cell as a number, nan where it is empty."""
-    return float(text.replace(",", ".")) if text.strip() else math.nan
+    """A cell such as `1.234,50` as a number, nan where it is empty."""
+    return float(text.replace(".", "").replace(",", ".")) if text else math.nan
 
 
-def learn_columns(rows: Iterable[Row]) -> dict[str, Any]:
+def learn_columns(rows: list[Row]) -> dict[str, Any]:
     """What encoding needs to know. Call it with the training rows alone."""
     years = [number(row["year"]) for row in rows]
     count = Counter(row["district"] for row in rows)
-    return {
+    learned = {
         "year": median(year for year in years if not math.isnan(year)),
         "districts": sorted(name for name in count if count[name] >= FEWEST),
     }
+    features = encode(rows, learned)
+    low, high = features.amin(dim=0).tolist(), features.amax(dim=0).tolist()
+    return learned | {"low": low, "high": high}
 
 
-def encode(rows: Iterable[Row], columns: dict[str, Any]) -> Tensor:
+def encode(rows: list[Row], learned: dict[str, Any]) -> Tensor:
     """The features, `(rows, columns)` and float32, of rows with or without a label."""
     table = []
     for row in rows:
@@ -48,12 +55,29 @@ def encode(rows: Iterable[Row], columns: dict[str, Any]) -> Tensor:
                 number(row["area"]),
                 number(row["rooms"]),
                 (datetime.strptime(row["listed"], "%d.%m.%Y") - FIRST_DAY).days,
-                columns["year"] if unknown else year,
+                learned["year"] if unknown else year,
                 float(unknown),
-                *(float(row["district"] == name) for name in columns["districts"]),
+                *(float(row["district"] == name) for name in learned["districts"]),
             ]
         )
     return torch.tensor(table, dtype=torch.float32)
+
+
+def encode_labels(rows: list[Row]) -> Tensor:
+    """The labels, `(rows, 1)` and float32."""
+    return torch.tensor([[number(row[LABEL])] for row in rows], dtype=torch.float32)
+
+
+def doubts(row: Row, learned: dict[str, Any]) -> list[str]:
+    """Reasons not to believe the prediction for a row."""
+    features = encode([row], learned)[0].tolist()
+    ranges = zip(learned["low"], features, learned["high"], strict=True)
+    reasons = []
+    if not all(low <= value <= high for low, value, high in ranges):  # no range holds nan
+        reasons.append("a gap, or a value outside the training range")
+    if row["district"] not in learned["districts"]:
+        reasons.append("a district without a column")
+    return reasons
 
 
 class RentModel(nn.Module):

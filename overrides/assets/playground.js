@@ -238,6 +238,7 @@ const STYLE = `
 .playground .now { fill: var(--ink); stroke: var(--md-default-bg-color); }
 .playground .start { fill: var(--md-default-bg-color); stroke: var(--ink); stroke-width: 1.5; }
 .playground .best { stroke: var(--ink); stroke-width: 2; }
+@media (max-width: 30em) { .playground .run { order: -1; } .playground p { min-height: 3.2em; } }
 .playground .note { paint-order: stroke; stroke: var(--md-default-bg-color); stroke-width: 4px; font-weight: 600; }
 `;
 
@@ -489,7 +490,7 @@ export default function mount(element) {
       ),
       make(
         "div",
-        {},
+        { className: "run" },
         make("div", { className: "buttons" }, stepButton, runButton, resetButton),
         make("dl", {}, ...terms),
         story,

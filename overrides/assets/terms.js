@@ -8,6 +8,7 @@
   const explanations = new Map();
   for (const term of document.querySelectorAll("a.term")) {
     if (term.title) explanations.set(term.hash, term.title);
+    else term.tabIndex = -1; // a page would have hundreds of stops
     term.removeAttribute("title");
   }
 

@@ -1,9 +1,8 @@
 """MkDocs hook: a term of the glossary is a link to its entry on the pages, with its explanation.
 
-In each section the first mention of a term is marked. The first one on a page holds the
-explanation; it alone is a stop of the keyboard, or a page would have hundreds. Headings, code,
-links and captions stay as they are, and so does a mention in bold, with which a page introduces
-the term itself.
+In each section the first mention of a term is marked; the first one on a page holds the
+explanation. Headings, code, links and captions stay as they are, and so does a mention in bold,
+with which a page introduces the term itself.
 """
 
 import functools
@@ -93,11 +92,11 @@ class Glossary:
             if term.anchor in seen:
                 return mention[0]
             seen.add(term.anchor)
-            more = 'tabindex="-1"'
+            title = ""
             if term.anchor not in explained:
                 explained.add(term.anchor)
-                more = f'title="{html.escape(term.sentence.replace("`", ""))}"'
-            return f'<a class="term" href="{url}#{term.anchor}" {more}>{mention[0]}</a>'
+                title = f' title="{html.escape(term.sentence.replace("`", ""))}"'
+            return f'<a class="term" href="{url}#{term.anchor}"{title}>{mention[0]}</a>'
 
         def piece(match: re.Match[str]) -> str:
             if match["text"]:

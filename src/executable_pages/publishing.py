@@ -134,7 +134,7 @@ def draw(page: Page, site_name: str) -> bytes:
     height = _write(pen, title, at=(70, 120), size=76, width=1060, color=INK)
     _write(pen, page.meta["description"], at=(70, 150 + height), size=32, width=700, color=SOFT)
     file = io.BytesIO()
-    picture.save(file, "PNG", optimize=True)
+    picture.save(file, "PNG")
     return file.getvalue()
 
 

@@ -35,10 +35,6 @@ def pages(site):
     return {path.relative_to(site): Html(path) for path in site.rglob("*.html")}
 
 
-def test_building_everything_but_the_capstone_imports_no_torch(built):
-    assert built[0].stdout.splitlines()[-1] == "False"
-
-
 def test_every_page_has_been_built(site):
     for page in PAGES:
         name = page.relative_to(ROOT / "docs").with_suffix("")
@@ -137,15 +133,28 @@ def test_a_block_that_does_not_run_says_why(site):
     assert "Not run here: it downloads PyTorch from the package index." in html
 
 
-def test_edit_and_colab_links_need_a_repository(site, build, tmp_path):
-    page = Path("workflow/1-data/index.html")
-    colab = "https://colab.example.org/github/owner/name/blob/notebooks/"
+COLAB = "https://colab.example.org/github/owner/name/blob/notebooks/"
+
+
+@pytest.fixture(scope="module")
+def linked(build, tmp_path_factory):
+    """A build that knows where its repository is, and the folder it went to."""
+    folder = tmp_path_factory.mktemp("linked")
     repository = {"REPO_URL": "https://github.com/owner/name", "EDIT_URI": "edit/main/docs/"}
-    done = build(ROOT, tmp_path / "site", **repository, COLAB_BASE=colab)
+    done = build(ROOT, folder, **repository, COLAB_BASE=COLAB)
     assert done.returncode == 0, done.stderr
-    links = [a.get("href", "") for _, a in Html(tmp_path / "site" / page).tags]
+    return done, folder
+
+
+def test_building_everything_but_the_capstone_imports_no_torch(linked):
+    assert linked[0].stdout.splitlines()[-1] == "False"
+
+
+def test_edit_and_colab_links_need_a_repository(site, linked):
+    page = Path("workflow/1-data/index.html")
+    links = [a.get("href", "") for _, a in Html(linked[1] / page).tags]
     notebook = "workflow/1-data/1-data.ipynb"
-    assert colab + notebook in links
+    assert COLAB + notebook in links
     assert (site / notebook).is_file()
     assert "https://github.com/owner/name/edit/main/docs/workflow/1-data.md" in links
     without = [a.get("href", "") for _, a in Html(site / page).tags]

@@ -63,33 +63,31 @@ def kernel(site, tmp_path_factory) -> Path:
     return folder / "share"
 
 
-def execute(notebook: Path, folder: Path) -> nbformat.NotebookNode:
+def execute(notebook: Path, folder: Path, env: dict[str, str]) -> nbformat.NotebookNode:
     client = NotebookClient(
         nbformat.read(notebook, as_version=4),
         kernel_name="reader",
         timeout=300,
         resources={"metadata": {"path": str(folder)}},
     )
-    return client.execute()
+    return client.execute(env=env)
 
 
 @pytest.fixture(scope="module")
 def executed(site, kernel, tmp_path_factory):
     """Each notebook's run, two at a time, in folders of their own."""
-    before = os.environ.get("JUPYTER_PATH")
-    os.environ["JUPYTER_PATH"] = str(kernel)
-    pool = ThreadPoolExecutor(2)
-    runs: dict[Path, Future[nbformat.NotebookNode]] = {
-        name: pool.submit(
-            execute, site / name / f"{name.name}.ipynb", tmp_path_factory.mktemp(name.name)
-        )
-        for name in NOTEBOOKS
-    }
-    yield runs
-    pool.shutdown(cancel_futures=True)
-    os.environ.pop("JUPYTER_PATH")
-    if before is not None:
-        os.environ["JUPYTER_PATH"] = before
+    environment = dict(os.environ)  # pytest changes its own while the notebooks run
+    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(2) as pool:
+        patch.setenv("JUPYTER_PATH", str(kernel))
+        runs: dict[Path, Future[nbformat.NotebookNode]] = {}
+        for name in NOTEBOOKS:
+            notebook, folder = (
+                site / name / f"{name.name}.ipynb",
+                tmp_path_factory.mktemp(name.name),
+            )
+            runs[name] = pool.submit(execute, notebook, folder, environment)
+        yield runs
+        pool.shutdown(cancel_futures=True)
 
 
 def test_the_reader_has_nothing_of_the_course_but_the_wheel(kernel):
