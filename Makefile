@@ -21,8 +21,9 @@ site: $(READY) ## build the site into site/
 test: $(NODE_READY) .venv/chromium ## run every snippet of every page, and all other tests
 	$(MAKE) --jobs=2 --output-sync --no-print-directory test-code test-site
 
-test-code: site
-	$(BIN)/python -m pytest --codeblocks --census=site $(PAGES) tests --ignore=tests/site --ignore=tests/cross_browser
+test-code: $(READY)
+	EXECUTE_NOTEBOOKS=false OFFLINE_COPY=false $(BIN)/mkdocs build --strict --site-dir .cache/site
+	$(BIN)/python -m pytest --codeblocks --census=.cache/site $(PAGES) tests --ignore=tests/site --ignore=tests/cross_browser
 
 test-site: $(READY)
 	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile tests/site

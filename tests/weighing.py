@@ -3,6 +3,7 @@
 import gzip
 import json
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -24,9 +25,9 @@ markdown_extensions:
 def build_bare(pages: list[Path], folder: Path) -> Path:
     """A site with the text of the pages, made by the theme alone."""
     docs = folder / "docs"
+    shutil.copytree(ROOT / "docs", docs, ignore=shutil.ignore_patterns("*.md"))
     for page in pages:
         target = docs / page.relative_to(ROOT / "docs")
-        target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(re.sub("<!--.*?-->", "", page.read_text(), flags=re.DOTALL))
     (folder / "mkdocs.yml").write_text(CONFIG)
     command = [sys.executable, "-m", "mkdocs", "build", "--quiet"]

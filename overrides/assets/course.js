@@ -22,25 +22,28 @@ new MutationObserver(paintFigures).observe(document.body, {
   attributeFilter: ["data-md-color-scheme"],
 });
 
-// What scrolls sideways can be reached by keyboard, which the theme undoes on touch devices. The copy
-// button's wrapper is no landmark, and the mark of a code annotation has a name. The theme adds these
-// after this script has run, so it watches for them.
+// What scrolls sideways can be reached by keyboard, which the theme undoes on touch devices, and the
+// copy button's wrapper is no landmark. The theme adds these when a reader comes near them.
+
+let helping;
 
 function helpAssistiveTechnology() {
-  for (const box of article.querySelectorAll("pre > code, .md-typeset__scrollwrap, math")) {
-    if (box.scrollWidth > box.clientWidth && box.tabIndex < 0) box.tabIndex = 0;
-  }
+  helping = undefined;
+  const boxes = [...article.querySelectorAll("pre > code, .md-typeset__scrollwrap, math")];
+  const unreachable = boxes.filter((box) => box.tabIndex < 0 && box.scrollWidth > box.clientWidth);
+  for (const box of unreachable) box.tabIndex = 0;
   for (const buttons of article.querySelectorAll("nav.md-code__nav:not([role])")) {
     buttons.setAttribute("role", "none");
   }
-  for (const mark of article.querySelectorAll(".md-annotation__index:not([aria-label])")) {
-    mark.setAttribute("aria-label", "Note on this line");
-  }
 }
 
-helpAssistiveTechnology();
-addEventListener("resize", helpAssistiveTechnology);
-new MutationObserver(helpAssistiveTechnology).observe(article, {
+function helpSoon() {
+  helping ??= requestAnimationFrame(helpAssistiveTechnology);
+}
+
+helpSoon();
+addEventListener("resize", helpSoon);
+new MutationObserver(helpSoon).observe(article, {
   attributeFilter: ["open", "tabindex"],
   childList: true,
   subtree: true,

@@ -66,6 +66,7 @@ def test_the_print_holds_the_sheet_alone(printed):
 
 def test_the_print_of_a_dark_page_is_dark_on_white(open_page):
     page = open_page(PATH, color_scheme="dark")
+    page.add_style_tag(content="* { transition: none !important }")
     page.emulate_media(media="print", color_scheme="dark")
     colors = page.locator(".cheatsheet pre > code span").evaluate_all(
         "spans => spans.map((span) => getComputedStyle(span).color.match(/[0-9.]+/g).map(Number))"

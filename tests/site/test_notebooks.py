@@ -76,7 +76,8 @@ def execute(notebook: Path, folder: Path, env: dict[str, str]) -> nbformat.Noteb
 @pytest.fixture(scope="module")
 def executed(site, kernel, tmp_path_factory):
     """Each notebook's run, two at a time, in folders of their own."""
-    environment = dict(os.environ)  # pytest changes its own while the notebooks run
+    # pytest changes its own while the notebooks run; two at a time need no threads of their own.
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
     with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(2) as pool:
         patch.setenv("JUPYTER_PATH", str(kernel))
         runs: dict[Path, Future[nbformat.NotebookNode]] = {}

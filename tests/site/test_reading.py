@@ -39,9 +39,9 @@ def test_a_copied_snippet_is_that_of_the_page_to_the_letter(open_page):
     page = open_page(DATA, permissions=["clipboard-read", "clipboard-write"])
     page.evaluate("for (const fold of document.querySelectorAll('details')) fold.open = true")
     copied = []
-    code = page.locator(".language-python, .language-bash")
-    for button in code.get_by_role("button", name="Copy to clipboard").all():
-        button.click()
+    for snippet in page.locator(".language-python, .language-bash").all():
+        snippet.scroll_into_view_if_needed()
+        snippet.get_by_role("button", name="Copy to clipboard").click()
         copied.append(page.evaluate("navigator.clipboard.readText()").rstrip("\n"))
     assert copied == [block.code.rstrip("\n") for block in snippets(DATA)]
 
