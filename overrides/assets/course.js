@@ -22,8 +22,9 @@ new MutationObserver(paintFigures).observe(document.body, {
   attributeFilter: ["data-md-color-scheme"],
 });
 
-// What scrolls sideways can be reached by keyboard, which the theme undoes on touch devices, and the
-// copy button's wrapper is no landmark. The theme adds these when a reader comes near them.
+// What scrolls sideways can be reached by keyboard, which the theme undoes on touch devices. The copy
+// button's wrapper is no landmark, and the mark of a code annotation has a name. The theme adds these
+// when a reader comes near them.
 
 let helping;
 
@@ -34,6 +35,9 @@ function helpAssistiveTechnology() {
   for (const box of unreachable) box.tabIndex = 0;
   for (const buttons of article.querySelectorAll("nav.md-code__nav:not([role])")) {
     buttons.setAttribute("role", "none");
+  }
+  for (const mark of article.querySelectorAll(".md-annotation__index:not([aria-label])")) {
+    mark.setAttribute("aria-label", "Note on this line");
   }
 }
 
