@@ -266,7 +266,7 @@ async function table(file, parsed) {
     const name = make("code", { dir: "ltr" }, show(tensor.name, 80) || "“”");
     return make("tr", {}, make("th", { scope: "row" }, name), ...cells.map((cell) => make("td", {}, cell)));
   });
-  const heads = ["name", "shape", "dtype", "values", "bytes", "first values"];
+  const heads = ["name", "shape", "dtype", "numbers", "bytes", "first values"];
   const rest = parsed.tensors.length - shown.length;
   const label = `Tensors in ${show(file.name)}`;
   return [
@@ -315,7 +315,7 @@ async function line(file, parsed) {
   };
   const [weight, bias] = [await number("weight"), await number("bias")];
   if (!Number.isFinite(weight) || !Number.isFinite(bias)) {
-    return [make("p", {}, "A weight or a bias that is no number draws no line.")];
+    return [make("p", {}, "The weight or the bias is nan or infinite, so there is no line to draw.")];
   }
   const equation = `y = ${rounded(weight)}x ${bias < 0 ? "−" : "+"} ${rounded(Math.abs(bias))}`;
   const apart = Math.max(Math.abs(bias - 0.3), Math.abs(weight + bias - 1));
@@ -357,7 +357,7 @@ async function inspect(file) {
   let sentence = `${name} holds ${plural(tensors.length, "tensor")} with ${plural(counted, "value")}. `;
   let isWrong = false;
   if (!Object.hasOwn(notes, "crc32")) {
-    sentence += "It has no checksum, so save_model did not write it.";
+    sentence += "It has no checksum, so save_model did not write it: load_model takes it with verify=False.";
   } else if (file.size > CHECKSUM_LIMIT) {
     sentence += `Its checksum was not compared, as it has over ${grouped(CHECKSUM_LIMIT)} bytes.`;
   } else {
@@ -412,7 +412,7 @@ export default function mount(element) {
     { class: "inspector-drop" },
     make("label", {}, "Choose a file", input),
     example,
-    make("span", {}, "or drop one here. It stays on your computer."),
+    make("span", {}, "or drop one here. It stays on your device."),
   );
   const said = make("p", { class: "inspector-said", role: "status" });
   const content = make("div");

@@ -201,7 +201,7 @@ function tell(path) {
       : change < 0
         ? "it fell in the last step"
         : "it is what it was a step before";
-  const place = isOnMap(now) ? "" : " Weight and bias have left the map.";
+  const place = isOnMap(now) ? "" : " The dot is outside the map.";
   return `After ${count} the loss is ${show(now.loss)}: ${move}.${place}`;
 }
 
@@ -238,7 +238,8 @@ const STYLE = `
 .playground .now { fill: var(--ink); stroke: var(--md-default-bg-color); }
 .playground .start { fill: var(--md-default-bg-color); stroke: var(--ink); stroke-width: 1.5; }
 .playground .best { stroke: var(--ink); stroke-width: 2; }
-@media (max-width: 30em) { .playground .run { order: -1; } .playground p { min-height: 3.2em; } }
+@media (max-width: 30em) { .playground .run { order: -2; } .playground figure:has(.map) { order: -1; } }
+@media (pointer: coarse) { .playground :is(input, select) { font-size: max(1em, 16px); } }
 .playground .note { paint-order: stroke; stroke: var(--md-default-bg-color); stroke-width: 4px; font-weight: 600; }
 `;
 
@@ -486,7 +487,7 @@ export default function mount(element) {
       figure(lineChart, "Dots: the training points. Line: the model."),
       figure(
         map,
-        "Open dot: the start. Full dot: now. Cross: least squares. Click to start elsewhere.",
+        "Open dot: the start. Full dot: now. Cross: least squares, the lowest point for MSE. Click or tap to start elsewhere.",
       ),
       make(
         "div",

@@ -469,7 +469,7 @@ def test_only_a_line_is_drawn(page):
         assert page.locator(f"{WIDGET} svg").count() == 0
     chosen(page, save({"weight": torch.tensor([math.nan]), "bias": one}))
     assert page.locator(f"{WIDGET} svg").count() == 0
-    assert "draws no line" in page.locator(WIDGET).inner_text()
+    assert "no line to draw" in page.locator(WIDGET).inner_text()
 
 
 def test_a_damaged_file_is_named_as_load_model_names_it(page, tmp_path, monkeypatch):

@@ -214,7 +214,7 @@ def test_a_descent_that_leaves_the_map_says_so(open_playground, data):
         playground.step.click()
         away = step == left
         assert (playground.map.get_by_text("outside this map").count() == 1) == away
-        assert ("have left the map" in playground.story.inner_text()) == away
+        assert ("outside the map" in playground.story.inner_text()) == away
     assert playground.numbers() == [str(left), *shown(path[left])]
 
 
