@@ -2,6 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 BENCH := .venv-bench
 export NO_MKDOCS_2_WARNING := 1
+export OMP_WAIT_POLICY := passive  # or the threads of one test run spin while another waits
 READY := .venv/ready
 NODE_READY := tests/site/node_modules/.package-lock.json
 PAGES := docs README.md

@@ -77,6 +77,7 @@ def test_search_finds_a_function_and_leads_to_it(reader):
 def test_the_copy_button_gives_the_snippet_that_the_page_holds(reader):
     reader.open("workflow/1-data/")
     reader.evaluate("() => document.querySelector('h1').append(document.createElement('textarea'))")
+    reader.evaluate("() => document.querySelector('article pre').scrollIntoView()")
     reader.click("pre .md-code__button")
     reader.wait("() => document.querySelector('.md-dialog--active')")
     reader.click("h1 textarea")

@@ -195,7 +195,9 @@ def test_the_served_site_answers_with_the_home_page():
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
     command = [sys.executable, "-m", "mkdocs", "serve", "--quiet", "--dev-addr", address]
-    server = subprocess.Popen(command, cwd=ROOT, env={"EXECUTE_NOTEBOOKS": "false"})
+    server = subprocess.Popen(
+        command, cwd=ROOT, env={"EXECUTE_NOTEBOOKS": "false", "OFFLINE_COPY": "false"}
+    )
     try:
         for _ in range(300):
             try:
