@@ -117,7 +117,7 @@ def open_playground(open_page):
 def test_every_step_has_the_numbers_of_pytorch(open_page, data, name, noisy):
     _, fiftieths, thousandths = data
     noise = thousandths.tolist() if noisy else []
-    page = open_page(PAGE)
+    page = open_page("404.html")
     for rate in RATES:
         for start in ([0.33669036626815796, 0.12880940735340118], [-0.4, 1.3]):
             rates = [rate] * STEPS
