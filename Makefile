@@ -11,7 +11,7 @@ PAGES := docs README.md
 .PHONY: help serve site test test-code test-site test-browsers update lint bench
 
 help: ## list these commands
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
 
 serve: $(READY) ## serve the site at http://127.0.0.1:8000 and rebuild it when a page changes
 	EXECUTE_NOTEBOOKS=false OFFLINE_COPY=false $(BIN)/mkdocs serve --dev-addr 127.0.0.1:8000

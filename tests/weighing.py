@@ -61,9 +61,9 @@ def index_of(page: Path, bare: Path) -> int:
     return len(gzip.compress(json.dumps(index | {"docs": own}).encode()))
 
 
-def visit(browser: Browser, address: str, *, width: int = 1350, height: int = 900) -> Visit:
+def visit(browser: Browser, address: str) -> Visit:
     """Open a page with an empty cache, and wait until it asks for nothing more."""
-    context = browser.new_context(viewport={"width": width, "height": height})
+    context = browser.new_context(viewport={"width": 1350, "height": 900})
     page = context.new_page()
     requests = []
     page.on("requestfinished", lambda request: requests.append(request))

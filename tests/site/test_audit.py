@@ -7,13 +7,12 @@ from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Page
-from project import PAGES, ROOT
+from project import PAGES, ROOT, address_of
 
 HERE = Path(__file__).parent
 AXE = HERE / "node_modules/axe-core/axe.min.js"
 AUDIT = "data:text/javascript," + quote((HERE / "audit.js").read_text())
-ADDRESSES = [page.relative_to(ROOT / "docs").with_suffix("").as_posix() + "/" for page in PAGES]
-ADDRESSES = [address.removesuffix("index/") for address in ADDRESSES] + ["404.html"]
+ADDRESSES = [*map(address_of, PAGES), "404.html"]
 FIGURES = sorted(path.relative_to(ROOT / "docs").as_posix() for path in ROOT.glob("docs/**/*.svg"))
 
 DESK = {"viewport": {"width": 1350, "height": 900}}
