@@ -12,7 +12,7 @@ from typing import Any
 
 from executable_pages.blocks import Page, PageError, Problem
 
-DIRECTIVE = re.compile(r"::: ([\w.]+)")
+DIRECTIVE = re.compile(r"^::: ([\w.]+)", re.MULTILINE)
 EXAMPLES = re.compile(r'\n\n +Examples:\n.*?(?=\n *""")', re.DOTALL)
 
 

@@ -20,11 +20,11 @@ from mkdocs.structure.pages import Page
 from PIL import Image, ImageDraw, ImageFont
 
 from executable_pages.census import minutes_to_read
+from executable_pages.listings import DIRECTIVE
 
 log = get_plugin_logger("publishing")
 
 STAGE = re.compile(r"(?P<number>\d+) (?P<name>.+)")  # the title of a page in the navigation
-DIRECTIVE = re.compile(r"^::: ", re.MULTILINE)  # a page that mkdocstrings completes
 
 SIZE = (1200, 630)  # of a picture, in pixels, as previews show them
 PAPER, INK, SOFT, LINE, POINT = "#fbfcfe", "#1c2430", "#4d5866", "#1f5fbf", "#b3530a"
