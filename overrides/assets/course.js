@@ -71,9 +71,12 @@ for (const widget of article.querySelectorAll("[data-widget]")) nearby.observe(w
 // A page that a reader is about to open is fetched. Other browsers do it by themselves, as the
 // page's speculation rules say.
 
+const fetched = new Set([location.pathname]);
+
 function fetchNext({ target }) {
   const link = target.closest?.("a[href]:not([download])");
-  if (!link || link.origin !== location.origin || link.pathname === location.pathname) return;
+  if (!link || link.origin !== location.origin || fetched.has(link.pathname)) return;
+  fetched.add(link.pathname);
   const hint = document.createElement("link");
   hint.rel = "prefetch";
   hint.href = link.href;
