@@ -31,7 +31,9 @@ let helping;
 function helpAssistiveTechnology() {
   helping = undefined;
   const boxes = [...article.querySelectorAll("pre > code, .md-typeset__scrollwrap, math")];
-  const unreachable = boxes.filter((box) => box.tabIndex < 0 && box.scrollWidth > box.clientWidth);
+  const unreachable = boxes.filter(
+    (box) => box.tabIndex < 0 && box.checkVisibility() && box.scrollWidth > box.clientWidth,
+  );
   for (const box of unreachable) box.tabIndex = 0;
   for (const buttons of article.querySelectorAll("nav.md-code__nav:not([role])")) {
     buttons.setAttribute("role", "none");
@@ -114,30 +116,23 @@ function element(tag, properties, ...children) {
   return made;
 }
 
-function offerTicks() {
-  const exercises = article.querySelectorAll("h3[id^='exercise-']");
+function keepTicks() {
   const path = location.pathname.slice(home.pathname.length);
-  const boxes = [];
-  for (const heading of exercises) {
-    const id = `${path}#${heading.id}`;
-    const box = element("input", { type: "checkbox", checked: memory.read().ticked.includes(id) });
+  const boxes = [...article.querySelectorAll(".tick input")];
+  const { ticked } = memory.read();
+  for (const box of boxes) {
+    const id = `${path}#${box.closest(".tick").previousElementSibling.id}`;
+    box.checked = ticked.includes(id);
     box.addEventListener("change", () => {
       const others = memory.read().ticked.filter((other) => other !== id);
       memory.change({ ticked: box.checked ? [...others, id] : others });
     });
-    boxes.push(box);
-    heading.after(element("p", { className: "tick" }, element("label", {}, box, " Done")));
   }
-  if (!boxes.length) return;
-  const forget = element("button", { type: "button", className: "forget" }, "Forget both");
-  const said = element("span", { role: "status" });
-  forget.addEventListener("click", () => {
+  article.querySelector(".kept .forget")?.addEventListener("click", () => {
     memory.forget();
-    boxes.forEach((box) => (box.checked = false));
-    said.textContent = " Forgotten.";
+    for (const box of boxes) box.checked = false;
+    article.querySelector(".kept [role=status]").textContent = "Forgotten.";
   });
-  const text = "Your ticks and the place where you stopped are kept in this browser only. ";
-  exercises[0].before(element("p", { className: "kept" }, text, forget, said));
 }
 
 function rememberPlace() {
@@ -171,6 +166,6 @@ function offerPlace() {
   start.replaceChildren(element("p", {}, "Go on with ", link, ". ", done, forget));
 }
 
-offerTicks();
+keepTicks();
 offerPlace();
 addEventListener("pagehide", rememberPlace);

@@ -6,24 +6,27 @@
 {
   const article = document.querySelector("article");
   const explanations = new Map();
-  for (const term of document.querySelectorAll("a.term")) {
-    if (term.title) explanations.set(term.hash, term.title);
-    else term.tabIndex = -1; // a page would have hundreds of stops
-    term.removeAttribute("title");
-  }
-
   const box = document.createElement("div");
   Object.assign(box, { className: "explanation", id: "__explanation", popover: "manual" });
   box.setAttribute("role", "tooltip");
-  article.append(box);
   const gap = 5; // pixels around the box
   let shown, timer;
+
+  function explanationOf({ hash }) {
+    if (!explanations.has(hash)) {
+      const first = article.querySelector(`a.term[title][href$="${hash}"]`);
+      explanations.set(hash, first.title);
+      first.removeAttribute("title"); // which a browser would show as well
+    }
+    return explanations.get(hash);
+  }
 
   function show(term) {
     hide();
     shown = term;
+    if (!box.isConnected) article.append(box);
     term.setAttribute("aria-describedby", box.id);
-    box.textContent = explanations.get(term.hash);
+    box.textContent = explanationOf(term);
     box.showPopover();
     place();
   }
@@ -38,7 +41,8 @@
 
   function hide() {
     clearTimeout(timer);
-    shown?.removeAttribute("aria-describedby");
+    if (!shown) return;
+    shown.removeAttribute("aria-describedby");
     box.hidePopover();
   }
 
@@ -46,7 +50,10 @@
     if (pointerType === "touch") return;
     clearTimeout(timer);
     const term = target.closest("a.term");
-    if (term) timer = setTimeout(show, 200, term);
+    if (term) {
+      explanationOf(term);
+      timer = setTimeout(show, 200, term);
+    }
     else if (target !== box && !shown?.matches(":focus-visible")) timer = setTimeout(hide, 200);
   });
   addEventListener("focusin", ({ target }) => {

@@ -92,11 +92,11 @@ class Glossary:
             if term.anchor in seen:
                 return mention[0]
             seen.add(term.anchor)
-            title = ""
+            more = ' tabindex="-1"'  # or the keyboard would have hundreds of stops
             if term.anchor not in explained:
                 explained.add(term.anchor)
-                title = f' title="{html.escape(term.sentence.replace("`", ""))}"'
-            return f'<a class="term" href="{url}#{term.anchor}"{title}>{mention[0]}</a>'
+                more = f' title="{html.escape(term.sentence.replace("`", ""))}"'
+            return f'<a class="term" href="{url}#{term.anchor}"{more}>{mention[0]}</a>'
 
         def piece(match: re.Match[str]) -> str:
             if match["text"]:

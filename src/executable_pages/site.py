@@ -37,11 +37,19 @@ FENCE_IN_PARAGRAPH = re.compile(rf"<p>((?:<!--[^>]*-->\s*)*{FENCE})\s*</p>", re.
 SKIPPED = re.compile(
     rf'<!--\s*pytest\.mark\.skip[^>]*reason="([^"]*)"\)\s*-->\s*({FENCE})', re.DOTALL
 )
+OUTPUT = re.compile(r'<!--pytest-codeblocks:expected-output-->\s*<div class="')
 FORMULA = re.compile(
     r'<(?P<tag>span|div) class="arithmatex">\\[(\[](?P<tex>.*?)\\[)\]]</(?P=tag)>'
     r"(?P<after>[.,:;)?]*)",
     re.DOTALL,
 )
+TABLE = re.compile(r"<table>.*?</table>", re.DOTALL)
+EXERCISE = re.compile(r'<h3 id="exercise-.*?</h3>', re.DOTALL)
+KEPT = (
+    '<p class="kept">Your ticks and the place where you stopped are kept in this browser only. '
+    '<button type="button" class="forget">Forget both</button> <span role="status"></span></p>'
+)
+TICK = '<p class="tick"><label><input type="checkbox"> Done</label></p>'
 SVG_IMAGE = re.compile(r'<img (?P<before>[^>]*?)src="(?P<src>[^":?#]+\.svg)"(?P<after>[^>]*?) ?/?>')
 
 
@@ -90,11 +98,13 @@ def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: 
 
 
 def on_page_content(content: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Drop comments, but say why a block is not run; MathML for formulas, a size for figures."""
+    """Drop comments, but say what is output and why a block is not run; MathML, figures' sizes."""
     content = FENCE_IN_PARAGRAPH.sub(r"\1", content)
+    content = OUTPUT.sub('<div class="output ', content)
     content = SKIPPED.sub(r'\2\n<p class="not-run">Not run here: \1.</p>', content)
     content = COMMENT.sub("", content)
     content = FORMULA.sub(_mathml, content)
+    content = TABLE.sub(r'<div class="table">\g<0></div>', content)
     figures = 0
 
     def with_size(image: re.Match[str]) -> str:
@@ -112,6 +122,12 @@ def on_page_content(content: str, *, page: Page, config: MkDocsConfig, files: Fi
         )
 
     return SVG_IMAGE.sub(with_size, content)
+
+
+def on_post_page(output: str, *, page: Page, config: MkDocsConfig) -> str:
+    """Let a reader tick the exercises; `course.js` keeps the ticks."""
+    output = EXERCISE.sub(rf"\g<0>\n{TICK}", output)
+    return EXERCISE.sub(rf"{KEPT}\n\g<0>", output, count=1)
 
 
 def on_page_context(

@@ -1,6 +1,7 @@
 """No page outgrows what a first visit may cost, beside a bare page of the theme with its text."""
 
 import functools
+import json
 
 import pytest
 from project import PAGES, WRITTEN_PAGES, address_of
@@ -37,3 +38,14 @@ def test_a_page_takes_at_most_1_15_times_a_bare_one_and_blocks_no_more(
     most = 1.15 * (theirs.without_figures + index_of(page, bare))
     assert ours.without_figures <= most, (ours.sizes, theirs.sizes)
     assert len(ours.blocking) <= len(theirs.blocking), (ours.blocking, theirs.blocking)
+
+
+def test_a_browser_styles_the_longest_page_once(chromium, address):
+    page = chromium.new_page()
+    chromium.start_tracing(page=page, categories=["devtools.timeline"])
+    page.goto(address + "workflow/3-training/", wait_until="networkidle")
+    events = json.loads(chromium.stop_tracing())["traceEvents"]
+    styled = sum(event.get("args", {}).get("elementCount", 0) for event in events)
+    elements = page.locator("*").count()
+    page.close()
+    assert elements < styled < 1.5 * elements

@@ -201,7 +201,7 @@ def test_the_explanation_stands_once_on_a_page():
         '<a class="term" href="glossary/#loss" title="What is &quot;small&quot; after fit.">'
         in html
     )
-    assert '<a class="term" href="glossary/#loss">loss</a>' in html
+    assert '<a class="term" href="glossary/#loss" tabindex="-1">loss</a>' in html
 
 
 class Places(HTMLParser):

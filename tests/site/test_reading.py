@@ -64,6 +64,28 @@ def test_figures_follow_the_palette_and_not_the_system(open_page):
     assert drawn["light", "dark"] == drawn["dark", "automatic"] == dark
 
 
+def test_the_palette_stays_on_other_pages(open_page):
+    page = open_page(color_scheme="light")
+    for palette in ("automatic", "light"):
+        page.get_by_role("button", name=f"Colors: {palette}").click()
+    page.goto(DATA)
+    expect(page.get_by_role("button", name="Colors: dark")).to_be_visible()
+    expect(page.locator("body")).to_have_attribute("data-md-color-scheme", "slate")
+
+
+def test_a_dark_page_is_dark_before_its_text_is_there(open_page):
+    page = open_page("404.html", color_scheme="dark")
+    page.add_init_script(
+        """new MutationObserver((_, observer) => {
+          if (!document.querySelector("article")) return;
+          window.atFirst = document.body.dataset.mdColorScheme;
+          observer.disconnect();
+        }).observe(document, { childList: true, subtree: true });"""
+    )
+    page.goto(DATA)
+    assert page.evaluate("atFirst") == "slate"
+
+
 def test_a_downloaded_notebook_holds_the_snippets_of_its_page(open_page, tmp_path):
     page = open_page(DATA)
     with page.expect_download() as download:
