@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.util
+import io
 import os
 import re
 import runpy
@@ -10,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -19,7 +21,7 @@ import torch
 from torch_workflow import load_model, predict
 
 SCRIPT = Path(__file__).parents[1] / "docs" / "workflow" / "train.py"
-Capture = pytest.CaptureFixture[str]
+Runner = Callable[..., "subprocess.CompletedProcess[str]"]
 STOPPED = "\nStopped. To go on, run the same command with --resume.\n"
 
 needs_posix = pytest.mark.skipif(os.name != "posix", reason="it sends SIGINT or opens a terminal")
@@ -34,7 +36,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         hours = torch.arange(60) / 60
         meters = 5000 * hours + 300 + noise
         write_table("walk.csv", ["hours", "meters"], torch.stack([hours, meters], dim=1))
-        Path("printed.txt").write_text(succeed("walk.csv", "whole"))
+        Path("printed.txt").write_text(succeed("walk.csv", "whole", by=run))
     return path
 
 
@@ -63,8 +65,25 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command(*arguments), capture_output=True, text=True, check=False)
 
 
-def succeed(*arguments: str) -> str:
-    done = run(*arguments)
+def run_here(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """The same in this process, which has imported PyTorch already."""
+    printed, said, code = io.StringIO(), io.StringIO(), 0
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        torch.random.fork_rng(),
+        contextlib.redirect_stdout(printed),
+        contextlib.redirect_stderr(said),
+    ):
+        patch.setattr(sys, "argv", ["train.py", *arguments])
+        try:
+            runpy.run_path(str(SCRIPT), run_name="__main__")
+        except SystemExit as end:
+            code = end.code
+    return subprocess.CompletedProcess(arguments, code, printed.getvalue(), said.getvalue())
+
+
+def succeed(*arguments: str, by: Runner = run_here) -> str:
+    done = by(*arguments)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -216,71 +235,46 @@ BAD_ARGUMENTS = {
 
 
 def test_bad_input_ends_it_with_exit_code_2_and_one_sentence(folder: Path) -> None:
-    done = run("missing.csv", "run")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert_one_sentence(done.stderr, "No such file or directory: 'missing.csv'")
+    refuse(["missing.csv", "run"], "No such file or directory: 'missing.csv'", by=run)
 
 
 @pytest.mark.parametrize(("content", "message"), BAD_FILES.values(), ids=BAD_FILES)
-def test_it_says_what_is_wrong_with_a_file(
-    folder: Path, content: bytes, message: str, monkeypatch: pytest.MonkeyPatch, capsys: Capture
-) -> None:
+def test_it_says_what_is_wrong_with_a_file(folder: Path, content: bytes, message: str) -> None:
     Path("walk.csv").write_bytes(content)
-    refuse(["walk.csv", "run"], message, monkeypatch, capsys)
+    refuse(["walk.csv", "run"], message)
     assert not Path("run").exists()
 
 
 @pytest.mark.parametrize(("arguments", "message"), BAD_ARGUMENTS.values(), ids=BAD_ARGUMENTS)
 def test_it_says_what_is_wrong_with_an_argument(
-    folder: Path,
-    arguments: list[str],
-    message: str,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: Capture,
+    folder: Path, arguments: list[str], message: str
 ) -> None:
-    refuse(arguments, message, monkeypatch, capsys)
+    refuse(arguments, message)
 
 
-def test_it_does_not_overwrite_a_run(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
-) -> None:
+def test_it_does_not_overwrite_a_run(folder: Path) -> None:
     before = Path("whole/last.pt").read_bytes()
     message = "whole holds a run: add --resume or name a new folder"
-    refuse(["walk.csv", "whole"], message, monkeypatch, capsys)
+    refuse(["walk.csv", "whole"], message)
     assert Path("whole/last.pt").read_bytes() == before
 
 
-def test_it_does_not_go_on_with_a_table_of_other_columns(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
-) -> None:
+def test_it_does_not_go_on_with_a_table_of_other_columns(folder: Path) -> None:
     write_table("wide.csv", ["a", "b", "label"], torch.arange(180.0).reshape(60, 3))
     message = "last.pt is of another model"
-    refuse(["wide.csv", "whole", "--resume"], message, monkeypatch, capsys)
+    refuse(["wide.csv", "whole", "--resume"], message)
 
 
-def test_it_says_which_file_of_a_run_is_missing(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
-) -> None:
+def test_it_says_which_file_of_a_run_is_missing(folder: Path) -> None:
     Path("whole/best.safetensors").unlink()
     message = "No such file or directory"
-    refuse(["walk.csv", "whole", "--resume"], message, monkeypatch, capsys)
+    refuse(["walk.csv", "whole", "--resume"], message)
 
 
-def refuse(
-    arguments: list[str], message: str, monkeypatch: pytest.MonkeyPatch, capsys: Capture
-) -> None:
-    """Run the script in this process, which saves the time of importing PyTorch."""
-    monkeypatch.setattr(sys, "argv", ["train.py", *arguments])
-    with torch.random.fork_rng(), pytest.raises(SystemExit) as end:
-        runpy.run_path(str(SCRIPT), run_name="__main__")
-    assert end.value.code == 2
-    printed, said = capsys.readouterr()
-    assert printed == ""
-    assert_one_sentence(said, message)
-
-
-def assert_one_sentence(said: str, message: str) -> None:
-    usage, sentence = said.split("train.py: error: ")
+def refuse(arguments: list[str], message: str, by: Runner = run_here) -> None:
+    done = by(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    usage, sentence = done.stderr.split("train.py: error: ")
     assert usage.startswith("usage: train.py")
     assert message in sentence
     assert sentence.count("\n") == 1

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from importlib.metadata import distribution
 from pathlib import Path
@@ -37,8 +38,8 @@ def needed_by(*requirements: str) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def kernel(site, tmp_path_factory) -> Path:
-    """A kernel whose Python has the site's wheel, what it requires, and Jupyter's kernel alone."""
+def reader(site, tmp_path_factory) -> Path:
+    """A Python that has the site's wheel, what it requires, and Jupyter's kernel alone."""
     folder = tmp_path_factory.mktemp("reader")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "env"], check=True)
     python = folder / "env/bin/python"
@@ -51,16 +52,30 @@ def kernel(site, tmp_path_factory) -> Path:
                 link.symlink_to(Path(str(distribution(name).locate_file(top))))
     (wheel,) = site.glob("*.whl")
     zipfile.ZipFile(wheel).extractall(packages)
+    return python
+
+
+@pytest.fixture(scope="module")
+def environment(reader, tmp_path_factory) -> Iterator[dict[str, str]]:
+    """The environment variables under which Jupyter starts its kernels with that Python."""
+    folder = tmp_path_factory.mktemp("kernels")
+    command = [str(reader), str(Path(__file__).with_name("kernels.py")), f"{folder}/socket"]
     spec = {
-        "argv": [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+        "argv": [*command, "{connection_file}"],
         "display_name": "reader",
         "language": "python",
-        "env": {"PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}"},
+        "env": {"PATH": f"{reader.parent}{os.pathsep}{os.environ['PATH']}"},
     }
-    kernels = folder / "share/kernels/reader"
-    kernels.mkdir(parents=True)
-    (kernels / "kernel.json").write_text(json.dumps(spec))
-    return folder / "share"
+    (folder / "kernels/reader").mkdir(parents=True)
+    (folder / "kernels/reader/kernel.json").write_text(json.dumps(spec))
+    # pytest changes its own while the notebooks run; two at a time need no threads of their own.
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as kernels:
+        assert kernels.stdout.readline() == b"ready\n"
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("JUPYTER_PATH", str(folder))
+            yield environment
+        kernels.terminate()
 
 
 def execute(notebook: Path, folder: Path, env: dict[str, str]) -> nbformat.NotebookNode:
@@ -74,12 +89,9 @@ def execute(notebook: Path, folder: Path, env: dict[str, str]) -> nbformat.Noteb
 
 
 @pytest.fixture(scope="module")
-def executed(site, kernel, tmp_path_factory):
+def executed(site, environment, tmp_path_factory):
     """Each notebook's run, two at a time, in folders of their own."""
-    # pytest changes its own while the notebooks run; two at a time need no threads of their own.
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(2) as pool:
-        patch.setenv("JUPYTER_PATH", str(kernel))
+    with ThreadPoolExecutor(2) as pool:
         runs: dict[Path, Future[nbformat.NotebookNode]] = {}
         for name in NOTEBOOKS:
             notebook, folder = (
@@ -91,14 +103,15 @@ def executed(site, kernel, tmp_path_factory):
         pool.shutdown(cancel_futures=True)
 
 
-def test_the_reader_has_nothing_of_the_course_but_the_wheel(kernel):
-    python = kernel.parent / "env/bin/python"
-    code = "import torch_workflow, torch; print(torch_workflow.__file__)"
-    done = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True, cwd="/")
-    assert done.stdout.startswith(str(kernel.parent))
-    code = "import importlib.util as i; print(*map(i.find_spec, ('executable_pages', 'mkdocs')))"
-    done = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True, cwd="/")
-    assert done.stdout == "None None\n"
+def test_the_reader_has_nothing_of_the_course_but_the_wheel(reader):
+    code = (
+        "from importlib.util import find_spec; print(find_spec('torch_workflow').origin, "
+        "*map(find_spec, ('executable_pages', 'mkdocs')))"
+    )
+    done = subprocess.run([reader, "-c", code], capture_output=True, text=True, check=True, cwd="/")
+    package, *others = done.stdout.split()
+    assert package.startswith(str(reader.parents[1]))
+    assert others == ["None", "None"]
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS, ids=str)
