@@ -53,6 +53,11 @@ class Visit:
         return sum(size for url, size in self.sizes.items() if not any(o in url for o in own))
 
 
+def size_of(file: Path) -> int:
+    """Bytes of a file as it is sent."""
+    return len(gzip.compress(file.read_bytes(), mtime=0))
+
+
 def index_of(page: Path, bare: Path) -> int:
     """Bytes of the search index of a bare site that has this page alone; it comes with a visit."""
     index = json.loads((bare / "search/search_index.json").read_text())

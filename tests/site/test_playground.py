@@ -22,6 +22,8 @@ SAME_ORDER = torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512")
 STEPS = 300 if SAME_ORDER else 50
 CLOSENESS = {"rtol": 0, "atol": 0} if SAME_ORDER else {"rtol": 1e-5, "atol": 1e-6}
 
+LONG = 5_000  # milliseconds, more than a run of 200 steps takes
+
 DESCEND = """
 async ([fiftieths, thousandths, name, rates, start]) => {
   const { LOSSES, lossOf, makeRows, step } = await import("/assets/playground.js");
@@ -112,20 +114,29 @@ def open_playground(open_page):
     return open_playground
 
 
+@pytest.fixture
+def moving_playground(open_page):
+    """A playground that is animated, in a page whose time `page.clock` can let pass."""
+    page = open_page("404.html", color_scheme="light")
+    page.clock.install()
+    page.goto(PAGE)
+    return Playground(page)
+
+
 @pytest.mark.parametrize("noisy", [False, True], ids=["plain", "noisy"])
 @pytest.mark.parametrize("name", LOSSES)
 def test_every_step_has_the_numbers_of_pytorch(open_page, data, name, noisy):
     _, fiftieths, thousandths = data
     noise = thousandths.tolist() if noisy else []
     page = open_page("404.html")
+    start = [-0.4, 1.3] if noisy else [0.33669036626815796, 0.12880940735340118]
     for rate in RATES:
-        for start in ([0.33669036626815796, 0.12880940735340118], [-0.4, 1.3]):
-            rates = [rate] * STEPS
-            expected = torch.tensor(descend(data, name, rates, noisy=noisy, start=start))
-            given = torch.tensor(page.evaluate(DESCEND, [fiftieths, noise, name, rates, start]))
-            end = first_infinite(expected[:, 0])
-            assert first_infinite(given[:, 0]) == end
-            torch.testing.assert_close(given[:end], expected[:end], **CLOSENESS)
+        rates = [rate] * STEPS
+        expected = torch.tensor(descend(data, name, rates, noisy=noisy, start=start))
+        given = torch.tensor(page.evaluate(DESCEND, [fiftieths, noise, name, rates, start]))
+        end = first_infinite(expected[:, 0])
+        assert first_infinite(given[:, 0]) == end
+        torch.testing.assert_close(given[:end], expected[:end], **CLOSENESS)
 
 
 def first_infinite(losses: torch.Tensor) -> int:
@@ -239,8 +250,8 @@ def test_a_descent_that_diverges_ends_and_keeps_its_numbers(open_playground, dat
     assert playground.step.get_attribute("aria-disabled") == "false"
 
 
-def test_a_run_is_animated_and_can_be_paused(open_playground, data):
-    playground = open_playground(reduced_motion="no-preference")
+def test_a_run_is_animated_and_can_be_paused(moving_playground, data):
+    playground = moving_playground
     playground.run.click()
     playground.page.wait_for_function("document.querySelector('.playground dd').innerText > 3")
     assert playground.run.inner_text() == "Pause"
@@ -250,16 +261,17 @@ def test_a_run_is_animated_and_can_be_paused(open_playground, data):
     playground.page.wait_for_timeout(100)
     assert playground.steps() == steps
     playground.run.click()
-    playground.page.get_by_role("button", name="Run to step 400").wait_for()
+    playground.page.clock.run_for(LONG)
+    assert playground.run.inner_text() == "Run to step 400"
     path = descend(data, "L1", [0.01] * 200)
     assert playground.numbers() == ["200", *shown(path[200])]
 
 
-def test_a_run_keeps_its_learning_rate_while_another_is_typed(open_playground, data):
-    playground = open_playground(reduced_motion="no-preference")
+def test_a_run_keeps_its_learning_rate_while_another_is_typed(moving_playground, data):
+    playground = moving_playground
     playground.run.click()
     playground.rate.fill("")
-    playground.page.get_by_role("button", name="Run to step 400").wait_for()
+    playground.page.clock.run_for(LONG)
     assert playground.numbers()[1:] == shown(descend(data, "L1", [0.01] * 200)[200])
 
 
@@ -271,8 +283,8 @@ def test_less_motion_shows_the_result_at_once(open_playground):
     assert steps == "200"
 
 
-def test_a_run_is_told_once(open_playground):
-    playground = open_playground(reduced_motion="no-preference")
+def test_a_run_is_told_once(moving_playground):
+    playground = moving_playground
     playground.story.evaluate(
         """story => {
           window.told = [];
@@ -281,7 +293,7 @@ def test_a_run_is_told_once(open_playground):
         }"""
     )
     playground.run.click()
-    playground.page.get_by_role("button", name="Run to step 400").wait_for()
+    playground.page.clock.run_for(LONG)
     assert playground.page.evaluate("told") == [playground.story.inner_text()]
 
 

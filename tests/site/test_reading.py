@@ -11,6 +11,7 @@ from executable_pages.reading import read_page
 
 TRAINING = "workflow/3-training/"
 DATA = "workflow/1-data/"
+MODEL = "workflow/2-model/"
 GRAY = "article img { background: gray; box-shadow: 0 0 0 9px gray }"  # in every palette
 
 
@@ -36,14 +37,14 @@ def test_search_leads_to_the_section_and_marks_what_was_sought(open_page):
 
 
 def test_a_copied_snippet_is_that_of_the_page_to_the_letter(open_page):
-    page = open_page(DATA, permissions=["clipboard-read", "clipboard-write"])
+    page = open_page(MODEL, permissions=["clipboard-read", "clipboard-write"])
     page.evaluate("for (const fold of document.querySelectorAll('details')) fold.open = true")
     copied = []
     for snippet in page.locator(".language-python, .language-bash").all():
         snippet.scroll_into_view_if_needed()
         snippet.get_by_role("button", name="Copy to clipboard").click()
         copied.append(page.evaluate("navigator.clipboard.readText()").rstrip("\n"))
-    assert copied == [block.code.rstrip("\n") for block in snippets(DATA)]
+    assert copied == [block.code.rstrip("\n") for block in snippets(MODEL)]
 
 
 def test_figures_follow_the_palette_and_not_the_system(open_page):
