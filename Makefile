@@ -1,6 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 BENCH := .venv-bench
+QUICK :=  # --quick measures everything once, and writes nothing
 export NO_MKDOCS_2_WARNING := 1
 export OMP_WAIT_POLICY := passive  # or the threads of one test run spin while another waits
 READY := .venv/ready
@@ -41,11 +42,11 @@ lint: $(READY) ## check format, style and types
 	$(BIN)/mypy
 	$(BIN)/codespell docs README.md src overrides tests benchmarks Makefile mkdocs.yml pyproject.toml
 
-bench: $(READY) $(BENCH)/ready .venv/chromium ## measure the package, the harness and the site beside others
-	$(BIN)/python benchmarks/pages.py
+bench: $(READY) $(BENCH)/ready .venv/window ## measure the package, the harness and the site beside others
+	$(BIN)/python benchmarks/pages.py $(QUICK)
 	PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --prefix benchmarks --no-audit --no-fund --silent
-	$(BIN)/python benchmarks/site.py
-	$(BENCH)/bin/python benchmarks/package.py
+	$(BIN)/python benchmarks/site.py $(QUICK)
+	$(BENCH)/bin/python benchmarks/package.py $(QUICK)
 	$(BIN)/python -m executable_pages update docs/speed.md
 
 $(READY): pyproject.toml constraints.txt
@@ -59,6 +60,10 @@ $(NODE_READY): tests/site/package.json tests/site/package-lock.json $(READY)
 
 .venv/chromium: $(READY)
 	$(BIN)/python tests/browsers.py chromium
+	@touch $@
+
+.venv/window: $(READY)
+	$(BIN)/python tests/browsers.py chromium window pointer screen
 	@touch $@
 
 .venv/browsers: $(READY)

@@ -114,20 +114,21 @@ def measure(way: str) -> float:
 def main() -> None:
     """Print the median, the spread and the ratios to plain `exec` of each way."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--quick", action="store_true", help="one round of everything")
     parser.add_argument("--way", choices=IN_PROCESS, help="measure one way in this process")
     arguments = parser.parse_args()
     if arguments.way:
         print(measure_here(arguments.way))
         return
+    rounds = 1 if arguments.quick else 5
     times: dict[str, list[float]] = {way: [] for way in (*IN_PROCESS, *COMMANDS)}
-    for _ in range(arguments.rounds):
+    for _ in range(rounds):
         for way, seconds in times.items():
             seconds.append(measure(way))
     bare, drawn = (statistics.median(times[way]) for way in ("exec", "exec and draw"))
     versions = [f"{name} {version(name)}" for name in ("torch", "matplotlib", "pytest", "mkdocs")]
     print(f"Python {platform.python_version()},", ", ".join(versions))
-    print(f"{arguments.rounds} rounds, {os.cpu_count()} cores, seconds\n")
+    print(f"{rounds} rounds, {os.cpu_count()} cores, seconds\n")
     print(f"{'way':<14} {'median':>7} {'fastest':>8} {'slowest':>8} {'/ exec':>7} {'/ drawn':>8}")
     for way, seconds in times.items():
         middle = statistics.median(seconds)

@@ -20,6 +20,7 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "src")]
 
 import browsers  # noqa: E402
 from playwright.sync_api import Browser, sync_playwright  # noqa: E402
+from pointer import follow_a_click  # noqa: E402
 from project import PAGES, WRITTEN_PAGES, address_of  # noqa: E402
 from serving import serve  # noqa: E402
 from weighing import build_bare, index_of, visit  # noqa: E402
@@ -80,29 +81,15 @@ def print_scores(site: str, bare: str, rounds: int) -> None:
                 print(f"{where}{scores}  {median['shift']:.4f}")
 
 
-def time_to_next(browser: Browser, address: str) -> float:
-    """Milliseconds from a click on the link to the next page until something of it is drawn.
-
-    A browser that is driven does not prerender, so a reader's Chromium is faster than this.
-    """
-    context = browser.new_context(viewport={"width": 1350, "height": 900})
-    page = context.new_page()
-    page.goto(f"{address}workflow/1-data/", wait_until="networkidle")
-    link = page.locator(".md-nav--primary a[href$='2-model/']").first
-    link.hover()
-    page.wait_for_timeout(600)  # how long a reader's pointer rests before the click
-    link.click()
-    page.wait_for_url("**/2-model/")
-    page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length")
-    took = page.evaluate(
-        """() => {
-          const { activationStart } = performance.getEntriesByType("navigation")[0];
-          const [paint] = performance.getEntriesByName("first-contentful-paint");
-          return Math.max(0, paint.startTime - activationStart);
-        }"""
-    )
-    context.close()
-    return took
+def print_next_page(course: Path, bare: Path, rounds: int) -> None:
+    print(f"\nNext page, from page 1 to page 2 by a click, median and longest of {rounds}, ms")
+    for name, site in (("course", course), ("bare", bare)):
+        followed = [follow_a_click(site) for _ in range(rounds)]
+        row = f"{name:8}{sum(each['prerendered'] for each in followed):3} prerendered"
+        for key in ("navigation", "click"):
+            times = [each[key] for each in followed]
+            row += f"  {key} {statistics.median(times):4.0f} {max(times):4.0f}"
+        print(row)
 
 
 def main() -> None:
@@ -119,11 +106,8 @@ def main() -> None:
                 executable_path=browsers.find("chromium"), chromium_sandbox=False
             )
             print_bytes(browser, site, theirs, bare)
-            for name, address in (("course", site), ("bare", theirs)):
-                times = [time_to_next(browser, address) for _ in range(3 * rounds)]
-                median, longest = statistics.median(times), max(times)
-                print(f"next page, {name}: {median:.0f} ms (median), {longest:.0f} (longest)")
             browser.close()
+            print_next_page(ours, bare, 3 * rounds)
             print_scores(site, theirs, rounds)
 
 

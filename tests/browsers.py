@@ -17,12 +17,16 @@ PROGRAMS = {  # names under which systems have them
     "firefox": ("firefox-esr", "firefox"),
     "webkit": ("WebKitWebDriver",),
     "screen": ("Xvfb",),
+    "window": ("chromium", "chromium-browser", "google-chrome"),
+    "pointer": ("xdotool",),
 }
 PACKAGES = {
     "chromium": ["chromium-headless-shell"],
     "firefox": ["firefox-esr"],
     "webkit": ["webkit2gtk-driver"],
     "screen": ["xvfb"],
+    "window": ["chromium"],
+    "pointer": ["xdotool"],
 }
 
 

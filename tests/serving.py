@@ -14,8 +14,8 @@ COMPRESSED = {".css", ".html", ".ipynb", ".js", ".json", ".svg", ".txt", ".webma
 
 
 @functools.cache
-def compressed(path: Path, changed: int) -> bytes:
-    return gzip.compress(path.read_bytes(), mtime=0)
+def compressed(body: bytes) -> bytes:
+    return gzip.compress(body, mtime=0)
 
 
 class Handler(SimpleHTTPRequestHandler):
@@ -37,7 +37,8 @@ class Handler(SimpleHTTPRequestHandler):
         found = path.is_file()
         path = path if found else Path(self.directory) / "404.html"
         zipped = path.suffix in COMPRESSED and "gzip" in self.headers.get("Accept-Encoding", "")
-        body = compressed(path, path.stat().st_mtime_ns) if zipped else path.read_bytes()
+        body = self.read(path)
+        body = compressed(body) if zipped else body
         self.send_response(HTTPStatus.OK if found else HTTPStatus.NOT_FOUND)
         self.send_header("Content-Type", self.guess_type(path))
         self.send_header("Content-Length", str(len(body)))
@@ -46,6 +47,9 @@ class Handler(SimpleHTTPRequestHandler):
             self.send_header("Content-Encoding", "gzip")
         self.end_headers()
         self.wfile.write(body)
+
+    def read(self, path: Path) -> bytes:
+        return path.read_bytes()
 
     def log_message(self, *arguments: object) -> None:
         pass
@@ -58,10 +62,9 @@ class Server(ThreadingHTTPServer):
 
 
 @contextlib.contextmanager
-def serve(folder: Path, port: int = 0) -> Iterator[str]:
+def serve(folder: Path, port: int = 0, handler: type[Handler] = Handler) -> Iterator[str]:
     """The address of a server of `folder`, until the block ends."""
-    handler = functools.partial(Handler, directory=str(folder))
-    with Server(("127.0.0.1", port), handler) as server:
+    with Server(("127.0.0.1", port), functools.partial(handler, directory=str(folder))) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
             yield f"http://127.0.0.1:{server.server_address[1]}/"

@@ -91,9 +91,9 @@ def test_a_figure_follows_the_chosen_colors(reader):
         return reader.picture(FIGURE).convert("L").getextrema()
 
     reader.open()
-    reader.click("label[title$='Switch to light']")
+    reader.click("button[title$='Switch to light']")
     until(lambda: extremes()[0] < 60 and extremes()[1] > 250, "dark ink on white")
-    reader.click("label[title$='Switch to dark']")
+    reader.click("button[title$='Switch to dark']")
     until(lambda: extremes()[0] < 60 and extremes()[1] > 200, "bright ink on black")
 
 
