@@ -49,8 +49,7 @@ def on_page_context(
     context: dict[str, Any], *, page: Page, config: MkDocsConfig, nav: Navigation
 ) -> dict[str, Any]:
     """Tell the template where in the course the page is, how long, and when it was checked."""
-    if not DIRECTIVE.search(page.markdown or ""):
-        context["minutes"] = _minutes(page)
+    context["minutes"] = _minutes(page)
     siblings = page.parent.children if page.parent else []
     context["stages"] = [
         {"url": other.url, "is_here": other is page, **stage.groupdict()}
@@ -101,13 +100,13 @@ def structured_data(page: Page, config: MkDocsConfig, nav: Navigation) -> dict[s
 
 
 def _resource(page: Page) -> dict[str, Any]:
+    minutes = _minutes(page)
     return {
         "@type": "LearningResource",
         "name": page.meta["title"],
         "description": page.meta["description"],
         "url": page.canonical_url,
-        "timeRequired": f"PT{_minutes(page)}M",
-    }
+    } | ({"timeRequired": f"PT{minutes}M"} if minutes else {})
 
 
 def llms_txt(config: MkDocsConfig, pages: list[Page]) -> str:
@@ -165,6 +164,9 @@ def _in_reading_order(files: Files) -> list[Page]:
 
 
 def _minutes(page: Page) -> int:
+    """The minutes to read a page; none for one that is made from docstrings, to look things up."""
+    if DIRECTIVE.search(page.markdown or ""):
+        return 0
     return minutes_to_read(Path(str(page.file.abs_src_path)))
 
 
