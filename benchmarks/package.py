@@ -221,13 +221,13 @@ def main() -> None:
     """Measure, print, and write."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=5, help="of each measurement (5)")
-    parser.add_argument("--quick", action="store_true", help="less work, and no file written")
+    parser.add_argument("--quick", action="store_true", help="less work, once, and no file written")
     parser.add_argument("--output", type=Path, help="the file to write (docs/measured.py)")
     parser.add_argument(
         "--only", nargs="+", choices=PARTS, default=PARTS, help="keep the rest of the file"
     )
     arguments = parser.parse_args()
-    quick, rounds = arguments.quick, arguments.rounds
+    quick, rounds = arguments.quick, 1 if arguments.quick else arguments.rounds
     sizes = {"epochs": 100, "rows": 20_000} if quick else {"epochs": 1000, "rows": 1_000_000}
     output = arguments.output or (None if quick else ROOT / "docs" / "measured.py")
     PLACE.mkdir(exist_ok=True)
