@@ -83,6 +83,9 @@ def print_scores(site: str, bare: str, rounds: int) -> None:
 
 def print_next_page(course: Path, bare: Path, rounds: int) -> None:
     print(f"\nNext page, from page 1 to page 2 by a click, median and longest of {rounds}, ms")
+    if missing := [name for name in ("screen", "window", "pointer") if not browsers.find(name)]:
+        print(f"not measured: `python tests/browsers.py {' '.join(missing)}` installs them")
+        return
     for name, site in (("course", course), ("bare", bare)):
         followed = [follow_a_click(site) for _ in range(rounds)]
         row = f"{name:8}{sum(each['prerendered'] for each in followed):3} prerendered"

@@ -61,7 +61,7 @@ def install(names: list[str]) -> None:
     elif "chromium" in missing:
         subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], check=True)
     if still := [name for name in names if not find(name)]:
-        raise OSError(f"please install {', '.join(still)}")
+        raise OSError(f"please install {', '.join(PROGRAMS[name][0] for name in still)}")
 
 
 if __name__ == "__main__":
