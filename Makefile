@@ -28,7 +28,7 @@ test-code: $(READY)
 	$(BIN)/python -m pytest --codeblocks --census=.cache/site $(PAGES) tests --ignore=tests/site --ignore=tests/cross_browser
 
 test-site: $(READY)
-	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile tests/site
+	nice $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile tests/site
 
 test-browsers: .venv/browsers ## take a reader's paths through the site in Firefox and WebKit
 	$(BIN)/python -m pytest tests/cross_browser
