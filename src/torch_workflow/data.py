@@ -61,7 +61,7 @@ def straight_line(
         weight: The slope of the line.
         bias: The label where the feature is 0.
         noise: Standard deviation of the normal noise added to each label, in units of the label.
-        generator: The source of the noise; the global one when left out.
+        generator: The source of the noise, on the CPU; the global one when left out.
 
     Returns:
         Features and labels, each `(count, 1)` and float32.
@@ -101,7 +101,7 @@ def split(
 
     Args:
         features: `(rows, ...)`.
-        labels: `(rows, ...)`, in the same order.
+        labels: `(rows, ...)`, in the same order and on the same device.
         validation: Fraction of the rows to put into the validation set, rounded to whole rows.
         test: Fraction of the rows to put into the test set, rounded to whole rows.
         generator: The source of the shuffle, on the CPU; the global one when left out.
@@ -110,7 +110,8 @@ def split(
         Train, validation and test, each a pair of features and labels on the device of the input.
 
     Raises:
-        ValueError: Features and labels differ in length, or a part would be left without rows.
+        ValueError: Features and labels differ in length, or a part would be left without rows, as
+            with a fraction of 0.
 
     Examples:
         >>> from torch import Generator
@@ -140,7 +141,8 @@ def split(
 class Batches:
     """Pairs of features and labels, a batch at a time, as often as you iterate over it.
 
-    The tensors stay where they are: on their device, without a copy until a batch is cut.
+    The tensors stay where they are: on their device, without a copy until a batch is cut. Make it
+    with `batches`, which checks its arguments.
 
     Attributes:
         features: `(rows, ...)`.
@@ -200,7 +202,8 @@ def batches(
         generator: The source of that order, on the CPU; the global one when left out.
 
     Returns:
-        An iterable over `(features, labels)` with `(batch_size, ...)` rows each, new every epoch.
+        An object that gives pairs of features and labels, `batch_size` rows each, the last perhaps
+        fewer. Iterate over it once for each epoch.
 
     Raises:
         ValueError: Features and labels differ in length or device, there are no rows, or

@@ -7,7 +7,8 @@ from torch import Tensor, nn
 class LinearRegression(nn.Module):
     """A straight line, `weight * x + bias`, with both numbers learned.
 
-    The same model as `torch.nn.Linear(1, 1)`, with its two parameters spelled out.
+    It computes what `torch.nn.Linear(1, 1)` computes, with its two parameters spelled out. Its
+    weight has shape `(1,)` instead of `(1, 1)`, so a file of one does not load into the other.
 
     Examples:
         >>> import torch

@@ -20,7 +20,8 @@ def predict(model: nn.Module, features: Tensor) -> Tensor:
         features: `(rows, ...)`, on any device.
 
     Returns:
-        Predictions, `(rows, ...)` as the model makes them, on the model's device.
+        Predictions, `(rows, ...)` as the model makes them, on the model's device. They are
+        inference tensors: `.clone()` them before you compute gradients with them.
 
     Examples:
         >>> import torch
@@ -40,7 +41,7 @@ def evaluation_mode(model: nn.Module) -> Iterator[None]:
     """Put a model into evaluation mode, and each of its modules back into its own afterwards.
 
     Args:
-        model: Predicts without dropout and the like under a `with` of this.
+        model: In evaluation mode inside the `with` block; gradients are still recorded there.
 
     Examples:
         >>> from torch import nn

@@ -68,12 +68,13 @@ def load_model(model: nn.Module, path: str | Path, *, verify: bool = True) -> No
     Args:
         model: Receives the weights in place, on its own device.
         path: A file that `save_model` wrote.
-        verify: Whether to compare the contents with the checksum that `save_model` wrote. Files
-            of other programs have none.
+        verify: Whether to compare the contents with the checksum that `save_model` wrote. A file
+            of another program has none and is refused, unless this is false.
 
     Raises:
         OSError: There is no such file, or it cannot be opened.
-        ValueError: The file is damaged, or its names, shapes or types are not the model's.
+        ValueError: The file is damaged, has no checksum while `verify` is true, or its names,
+            shapes or types are not the model's.
 
     Examples:
         >>> from torch_workflow import LinearRegression, load_model, save_model

@@ -65,7 +65,7 @@ class History:
         return {name: list(values) for name, values in vars(self).items()}
 
     def load_state_dict(self, state: dict[str, list[float]]) -> None:
-        """Take the lists of a checkpoint."""
+        """Replace the lists by those of a checkpoint."""
         vars(self).update({name: list(state[name]) for name in vars(self)})
 
 
@@ -73,18 +73,20 @@ class DivergenceError(FloatingPointError):
     """A loss became nan or infinite.
 
     Attributes:
-        history: The epochs before the one in which it did.
+        history: The epochs before the one in which it did; empty if that was the first.
 
     Examples:
         >>> from torch import nn, optim
         >>> from torch_workflow import DivergenceError, batches, fit, straight_line
         >>> model, data = nn.Linear(1, 1), batches(*straight_line())
         >>> optimizer = optim.SGD(model.parameters(), lr=10)
-        >>> kinds = {"loss_function": nn.MSELoss(), "optimizer": optimizer}
         >>> try:
-        ...     fit(model, data, data, **kinds, epochs=100)
+        ...     fit(
+        ...         model, data, data, loss_function=nn.MSELoss(),
+        ...         optimizer=optimizer, epochs=100,
+        ...     )
         ... except DivergenceError as error:
-        ...     print(error.history.train_loss[-1] > 1e30)
+        ...     print(len(error.history) < 100)
         True
     """
 
@@ -111,7 +113,8 @@ def train_epoch(
         device: Where the model is; looked up when left out.
 
     Returns:
-        The loss, averaged over rows, so that a shorter last batch counts for less.
+        The loss, averaged over rows, so that a shorter last batch counts for less. It may be nan
+        or infinite: `fit` is what raises `DivergenceError`.
 
     Raises:
         ValueError: There was no batch.
@@ -155,13 +158,13 @@ def evaluate(
     """The loss of the model as it is, with nothing updated.
 
     Args:
-        model: The model to judge; it is put into evaluation mode.
+        model: The model to judge; it is put into evaluation mode and stays there.
         batches: Pairs of features and labels, moved to the model's device.
         loss_function: From predictions and labels to a scalar, the mean over the rows of a batch.
         device: Where the model is; looked up when left out.
 
     Returns:
-        The loss, averaged over rows.
+        The loss, averaged over rows; it may be nan or infinite.
 
     Raises:
         ValueError: There was no batch.
@@ -189,7 +192,7 @@ def clear_gradients(optimizer: Optimizer) -> None:
     """Do what `optimizer.zero_grad()` does, without the entry that it makes for the profiler.
 
     Args:
-        optimizer: The gradients of its parameters become None.
+        optimizer: The gradients of its parameters are set to None.
 
     Examples:
         >>> import torch
@@ -224,7 +227,7 @@ def fit(
     Model, data, loss function and optimizer are tried on the first batches before the first epoch.
 
     Args:
-        model: The model to train, in place.
+        model: The model to train, in place; it is in evaluation mode afterwards.
         train: Batches to learn from.
         validation: Batches to judge by.
         loss_function: From predictions and labels to a scalar, the mean over the rows of a batch.
@@ -233,18 +236,21 @@ def fit(
         scheduler: Changes the learning rate; stepped once after each epoch, with the validation
             loss if it asks for a metric.
         patience: Stop after this many epochs in a row without a new lowest validation loss. The
-            model keeps its last weights; those of the best epoch are in the checkpoint folder.
+            model keeps its last weights; a `checkpoint` folder keeps those of the best epoch.
         checkpoint: A folder that keeps two files: `last.pt`, all that is needed to go on, written
             after each epoch, and `best.safetensors`, the weights with the lowest validation loss.
-        resume: Go on from the checkpoint where there is one, with the same bits as without a stop.
+        resume: Go on from the checkpoint if there is one, else start. On the same machine and
+            versions the bits are those of a run without a stop.
         progress: Show a progress bar, in a terminal or a notebook (needs tqdm).
 
     Returns:
         The losses and the learning rate of each epoch.
 
     Raises:
-        ValueError: An argument makes no sense, does not fit the others, holds no rows, or values
-            that are nan or infinite; nothing was trained.
+        ValueError: An argument makes no sense or does not fit the others, a loader has no rows,
+            the data holds nan or infinite values, or the checkpoint is damaged, of another run, or
+            has more than `epochs` epochs. Nothing was trained.
+        OSError: The checkpoint could not be written or read.
         FileExistsError: The folder holds a checkpoint and `resume` is false.
         DivergenceError: A loss became nan or infinite; the checkpoint is that of the epoch before.
 
