@@ -95,8 +95,10 @@ def follow_a_click(site: Path) -> dict:
     ):
         command = [
             *(browsers.find("window"), f"--user-data-dir={profile}", "--no-sandbox"),
-            *("--no-first-run", "--disable-background-networking", "--window-size=1350,900"),
-            *("--window-position=0,0", f"--app={address}workflow/1-data/"),
+            *("--no-first-run", "--disable-background-networking"),
+            "--disable-gpu",  # or a processor plays a graphics card, which takes longer
+            *("--window-size=1350,900", "--window-position=0,0"),
+            f"--app={address}workflow/1-data/",
         ]
         with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as window:
             try:
