@@ -4,13 +4,11 @@ A browser under remote control does not prerender what the pointer rests on. So 
 a screen of its own, xdotool moves the pointer, and the pages report what they measured.
 """
 
-import contextlib
 import json
 import os
 import queue
 import subprocess
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import browsers
@@ -29,10 +27,7 @@ REPORT = b"""<script>
     localStorage.clicked = performance.timeOrigin + event.timeStamp;
   }, true);
   addEventListener("load", async () => {
-    const painted = await arrived;
-    if (document.prerendering) {
-      await new Promise((shown) => document.addEventListener("prerenderingchange", shown));
-    }
+    const painted = await arrived; // a prerendered page paints once it is shown
     const { activationStart } = performance.getEntriesByType("navigation")[0];
     const shown = performance.timeOrigin + activationStart;
     const next = document.querySelector(".md-nav--primary a[href$='2-model/']") ?? document.body;
@@ -42,8 +37,8 @@ REPORT = b"""<script>
       page: location.pathname,
       at: [screenX + left + width / 2, screenY + border + top + height / 2].map(Math.round),
       prerendered: activationStart > 0,
-      navigation: Math.max(painted, shown) - Math.max(performance.timeOrigin, shown),
-      click: Math.max(painted, shown) - localStorage.clicked,
+      navigation: painted - shown,
+      click: painted - localStorage.clicked,
     }) });
   });
 </script></head>"""
@@ -65,20 +60,6 @@ class ReportingHandler(Handler):
         self.end_headers()
 
 
-@contextlib.contextmanager
-def screen() -> Iterator[dict[str, str]]:
-    """The environment of a program that shows its windows on a screen that nobody sees."""
-    read, write = os.pipe()
-    command = [browsers.find("screen"), "-displayfd", str(write), "-screen", "0", "1350x900x24"]
-    with subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL) as server:
-        os.close(write)
-        try:
-            with os.fdopen(read) as number:
-                yield os.environ | {"DISPLAY": f":{number.readline().strip()}"}
-        finally:
-            server.terminate()
-
-
 def follow_a_click(site: Path) -> dict:
     """Open page 1 of a site with an empty cache, rest on the link to page 2, and click.
 
@@ -89,10 +70,11 @@ def follow_a_click(site: Path) -> dict:
     """
     reports = ReportingHandler.reports
     with (
-        screen() as environment,
+        browsers.screen() as display,
         serve(site, handler=ReportingHandler) as address,
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile,
     ):
+        environment = os.environ | {"DISPLAY": display}
         command = [
             *(browsers.find("window"), f"--user-data-dir={profile}", "--no-sandbox"),
             *("--no-first-run", "--disable-background-networking"),

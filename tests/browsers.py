@@ -4,10 +4,12 @@
 Chromium from Playwright.
 """
 
+import contextlib
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -50,6 +52,20 @@ def needed(name: str) -> Path:
         missing = f"no {name} here: as root, `python tests/browsers.py {name}` installs it"
         raise (pytest.fail if os.environ.get("CI") else pytest.skip).Exception(missing)
     return path
+
+
+@contextlib.contextmanager
+def screen() -> Iterator[str]:
+    """The name of a display that no one sees."""
+    program = needed("screen")
+    command = [program, "-displayfd", "1", "-screen", "0", "1366x900x24", "-nolisten", "tcp"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        try:
+            yield f":{process.stdout.readline().strip()}"
+        finally:
+            process.terminate()
 
 
 def install(names: list[str]) -> None:

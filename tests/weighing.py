@@ -1,6 +1,5 @@
 """What a first visit to a page costs, and the same text as a bare page of the theme."""
 
-import gzip
 import json
 import re
 import shutil
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser
 from project import ROOT, address_of
+from serving import compressed
 
 CONFIG = """
 site_name: Bare
@@ -55,7 +55,7 @@ class Visit:
 
 def size_of(file: Path) -> int:
     """Bytes of a file as it is sent."""
-    return len(gzip.compress(file.read_bytes(), mtime=0))
+    return len(compressed(file.read_bytes()))
 
 
 def index_of(page: Path, bare: Path) -> int:
@@ -63,7 +63,7 @@ def index_of(page: Path, bare: Path) -> int:
     index = json.loads((bare / "search/search_index.json").read_text())
     address = address_of(page)
     own = [doc for doc in index["docs"] if doc["location"].partition("#")[0] == address]
-    return len(gzip.compress(json.dumps(index | {"docs": own}).encode()))
+    return len(compressed(json.dumps(index | {"docs": own}).encode()))
 
 
 def visit(browser: Browser, address: str) -> Visit:

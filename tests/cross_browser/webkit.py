@@ -3,7 +3,6 @@
 import contextlib
 import os
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -86,23 +85,9 @@ class WebKit(Reader):
 
 
 @contextlib.contextmanager
-def screen() -> Iterator[str]:
-    """The name of a display that no one sees."""
-    program = browsers.needed("screen")
-    command = [program, "-displayfd", "1", "-screen", "0", "1366x900x24", "-nolisten", "tcp"]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as process:
-        try:
-            yield f":{process.stdout.readline().strip()}"
-        finally:
-            process.terminate()
-
-
-@contextlib.contextmanager
 def webkit() -> Iterator[WebKit]:
     program = browsers.needed("webkit")
-    with screen() as display, tempfile.TemporaryDirectory(prefix="webkit-") as folder:
+    with browsers.screen() as display, tempfile.TemporaryDirectory(prefix="webkit-") as folder:
         options = Options()
         options.add_argument("--automation")
         service = Service(str(program), env=os.environ | {"DISPLAY": display})
