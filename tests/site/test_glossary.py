@@ -305,7 +305,7 @@ def test_escape_puts_the_explanation_away(gradient):
 def test_the_explanation_stands_beside_the_term_and_within_the_window(open_page, width):
     page = open_page("workflow/2-model/", viewport={"width": width, "height": 600})
     box = page.get_by_role("tooltip")
-    for mention in page.locator("article > :is(p, ul) a.term").all()[::16]:
+    for mention in page.locator("article > :is(p, ul) a.term").all()[::8]:
         mention.scroll_into_view_if_needed()
         mention.hover()
         box.wait_for(state="visible")
