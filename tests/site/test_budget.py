@@ -30,6 +30,11 @@ def test_a_first_visit_takes_at_most_200_000_bytes(first_visit, page):
     assert first_visit(page).total <= 200_000, first_visit(page).sizes
 
 
+@pytest.mark.parametrize("page", PAGES, ids=address_of)
+def test_a_first_visit_fetches_nothing_of_the_search(first_visit, page):
+    assert not [url for url in first_visit(page).sizes if "/search" in url]
+
+
 @pytest.mark.parametrize("page", WRITTEN_PAGES, ids=address_of)
 def test_a_page_takes_at_most_1_15_times_a_bare_one_and_blocks_no_more(
     first_visit, page, bare, bare_home
