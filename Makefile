@@ -47,7 +47,7 @@ bench: $(READY) $(BENCH)/ready .venv/window ## measure the package, the harness 
 	PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --prefix benchmarks --no-audit --no-fund --silent
 	$(BIN)/python benchmarks/site.py $(QUICK)
 	$(BENCH)/bin/python benchmarks/package.py $(QUICK)
-	$(BIN)/python -m executable_pages update docs/speed.md
+	$(BIN)/python -m executable_pages update docs/speed.md --exact
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

@@ -22,6 +22,9 @@ def main() -> int:
         command.add_argument("paths", nargs="+", type=Path, help="Markdown files or folders")
         if name == "update":
             command.add_argument(
+                "--exact", action="store_true", help="rewrite what differs by rounding, too"
+            )
+            command.add_argument(
                 "--record", type=Path, help="a JSON file to write today's date and versions to"
             )
             command.add_argument(
@@ -43,7 +46,7 @@ def main() -> int:
                 print(*problems, sep="\n", end="\n" if problems else "")
                 failed |= bool(problems)
             elif arguments.command == "update":
-                for change in updating.update(path):
+                for change in updating.update(path, exact=arguments.exact):
                     print(f"rewritten: {change}")
             else:
                 target = (arguments.into or path.parent) / f"{path.stem}.ipynb"

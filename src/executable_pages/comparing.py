@@ -49,12 +49,13 @@ class Difference:
     edit: LineEdit | NumberEdit | FigureEdit | None = None
 
 
-def compare(run: Run) -> Iterator[tuple[int | None, Difference]]:
+def compare(run: Run, *, exact: bool = False) -> Iterator[tuple[int | None, Difference]]:
     """Every difference between a page and its run, each with the index of its block.
 
-    A difference above the first block has the index None.
+    A difference above the first block has the index None. Decimal numbers may differ by one unit
+    of their last digit, unless `exact` is true.
     """
-    comparison = _Comparison(run)
+    comparison = _Comparison(run, str.__eq__ if exact else same_text)
     for index, result in enumerate(run.results):
         for difference in comparison.of_block(result):
             yield index, difference
@@ -81,8 +82,9 @@ def same_shape(shown: str, printed: str) -> bool:
 
 
 class _Comparison:
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, same: Callable[[str, str], bool]) -> None:
         self.page: Page = run.page
+        self.same = same
         self.run = run
         self.drawn: dict[Path, int] = {}
         self.again = f"run `python -m executable_pages update {self._name()}` and review the change"
@@ -131,9 +133,9 @@ class _Comparison:
             edit = LineEdit(shown.first if above else shown.first - 1, shown.last, ())
             message = "an output is shown, and the snippet prints nothing"
             yield self.repairable(shown.first, message, edit)
-        elif not (same_shape if shown.varies else same_text)(shown.text, printed):
+        elif not (same_shape if shown.varies else self.same)(shown.text, printed):
             old, new = shown.text.splitlines(), printed.splitlines()
-            kept = _keep_noise(old, new)
+            kept = _keep_noise(old, new, self.same)
             body = shown.last - len(old)
             where = _count_same(old, kept, str.__eq__)
             says = repr(old[where]) if where < len(old) else "nothing more"
@@ -191,7 +193,7 @@ class _Comparison:
 
     def numbers(self, values: list[tuple[Number, str]]) -> Iterator[Difference]:
         for number, value in values:
-            if not same_text(number.text, value):
+            if not self.same(number.text, value):
                 message = (
                     f"the text says {number.text}, the expression `{number.expression}` "
                     f"gives {value}"
@@ -214,14 +216,14 @@ def _within_a_unit(one: str, other: str) -> bool:
     return same_digits and isinstance(last, int) and abs(a - b) <= Decimal(1).scaleb(last)
 
 
-def _keep_noise(old: list[str], new: list[str]) -> list[str]:
-    """The new lines, but as they were where they differ by rounding only."""
-    if start := _count_same(old, new, same_text):
-        return old[:start] + _keep_noise(old[start:], new[start:])
-    if end := _count_same(old[::-1], new[::-1], same_text):
-        return _keep_noise(old[:-end], new[:-end]) + old[-end:]
+def _keep_noise(old: list[str], new: list[str], same: Callable[[str, str], bool]) -> list[str]:
+    """The new lines, but as they were where that is the same."""
+    if start := _count_same(old, new, same):
+        return old[:start] + _keep_noise(old[start:], new[start:], same)
+    if end := _count_same(old[::-1], new[::-1], same):
+        return _keep_noise(old[:-end], new[:-end], same) + old[-end:]
     if old and len(old) == len(new):
-        return [new[0], *_keep_noise(old[1:], new[1:])]
+        return [new[0], *_keep_noise(old[1:], new[1:], same)]
     return new
 
 

@@ -15,10 +15,14 @@ from executable_pages.reading import read_page
 from executable_pages.running import run_page
 
 
-def update(path: Path) -> list[str]:
+def update(path: Path, *, exact: bool = False) -> list[str]:
     """Run a page and write what differs: outputs, listings, bound numbers, figures.
 
     Each file is replaced as a whole or not at all.
+
+    Args:
+        path: The page.
+        exact: Whether to write decimal numbers anew that differ by one unit of their last digit.
 
     Returns:
         What was rewritten, a sentence each; nothing for a page that was true.
@@ -28,7 +32,7 @@ def update(path: Path) -> list[str]:
             nothing has been written.
     """
     page = read_page(path)
-    differences = [difference for _, difference in compare(run_page(page))]
+    differences = [difference for _, difference in compare(run_page(page), exact=exact)]
     unrepairable = [d.problem for d in differences if d.edit is None]
     if unrepairable:
         raise PageError(unrepairable)

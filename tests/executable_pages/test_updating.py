@@ -149,6 +149,27 @@ def test_noise_in_the_last_digit_is_no_change(write_page):
     assert check(path) == []
 
 
+def test_an_exact_update_rewrites_noise_too(write_page):
+    path = write_page(
+        """
+        ```python
+        x = 0.33331
+        print(f"{x:.4f}")
+        ```
+
+        <!--pytest-codeblocks:expected-output-->
+        ```text
+        0.3334
+        ```
+
+        It is 0.3334<!-- = f'{x:.4f}' -->.
+        """
+    )
+    assert update(path) == []
+    assert len(update(path, exact=True)) == 2
+    assert path.read_text().count("0.3333") == 2 + 1  # and in the snippet
+
+
 def test_an_output_that_varies_is_compared_by_its_shape(write_page):
     page = """
         ```python
