@@ -217,7 +217,7 @@ def _within_a_unit(one: str, other: str) -> bool:
 
 
 def _keep_noise(old: list[str], new: list[str], same: Callable[[str, str], bool]) -> list[str]:
-    """The new lines, but as they were where that is the same."""
+    """The new lines, with the old ones kept where they are the same but for rounding."""
     if start := _count_same(old, new, same):
         return old[:start] + _keep_noise(old[start:], new[start:], same)
     if end := _count_same(old[::-1], new[::-1], same):
