@@ -56,12 +56,13 @@ def random_states(
         numpy_state = numpy_random.get_state()
         if isinstance(numpy_state, tuple):
             kind, key, *rest = numpy_state
-            numpy_state = (kind, key.tolist(), *rest)
+            numpy_state = (kind, torch.from_numpy(key), *rest)
+    version, words, *rest = random.getstate()
     return {
         "torch": torch.get_rng_state(),
         "device": device.type,
         "accelerator": accelerator,
-        "python": random.getstate(),
+        "python": (version, torch.tensor(words), *rest),
         "numpy": numpy_state,
         "generators": [generator.get_state() for generator in generators],
     }
@@ -98,10 +99,15 @@ def restore_random_states(
     torch.set_rng_state(states["torch"])
     if states["accelerator"] is not None:
         torch.get_device_module(device).set_rng_state(states["accelerator"], device)
-    random.setstate(states["python"])
-    if states["numpy"] is not None:
+    version, words, *rest = states["python"]
+    random.setstate((version, tuple(words.tolist()), *rest))
+    numpy_state = states["numpy"]
+    if numpy_state is not None:
         import numpy
 
-        numpy.random.set_state(states["numpy"])
+        if isinstance(numpy_state, tuple):
+            kind, key, *rest = numpy_state
+            numpy_state = (kind, key.numpy(), *rest)
+        numpy.random.set_state(numpy_state)
     for generator, state in zip(generators, states["generators"], strict=True):
         generator.set_state(state)

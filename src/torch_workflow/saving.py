@@ -17,7 +17,7 @@ from torch_workflow.devices import device_of
 from torch_workflow.files import checksum, read_archive, read_weights, write_atomically
 from torch_workflow.randomness import random_states, restore_random_states
 
-CHECKPOINT_FORMAT = 2
+CHECKPOINT_FORMAT = 3
 CHECKPOINT_PARTS = {"kinds", "model", "optimizer", "scheduler", "history", "random"}
 
 

@@ -1,6 +1,6 @@
 // What the audit measures inside a page. Each function returns plain values.
 
-/** Everything is shown and stands still: folded text open, figures loaded, widgets mounted. */
+/** Everything is shown and stands still: folds open, figures loaded, buttons and widgets there. */
 export async function show() {
   for (const fold of document.querySelectorAll("details")) fold.open = true;
   const still = document.createElement("style");
@@ -13,26 +13,47 @@ export async function show() {
   await Promise.all(images.map((image) => image.decode()));
   for (const widget of document.querySelectorAll("[data-widget]")) {
     widget.scrollIntoView();
-    while (widget.dataset.mounted === undefined) await new Promise(requestAnimationFrame);
+    await until(() => widget.dataset.mounted !== undefined);
   }
   scrollTo(0, 0);
+  await mountButtons();
+}
+
+async function until(done) {
+  const patience = performance.now() + 30_000;
+  while (!done()) {
+    if (performance.now() > patience) throw new Error(`This never came true: ${done}`);
+    await new Promise(requestAnimationFrame);
+  }
+}
+
+/** Each snippet gets its button when it comes into view: all at once on a page this small. */
+async function mountButtons() {
+  const snippets = [...document.querySelectorAll(".md-content pre > code")];
+  const hasButton = (code) => code.parentElement.querySelector("button");
+  document.body.style.transform = "scale(0.01)";
+  document.body.style.transformOrigin = "0 0";
+  await until(() => snippets.every((code) => hasButton(code) || !code.checkVisibility()));
+  document.body.style.transform = document.body.style.transformOrigin = "";
 }
 
 export async function violations(runOnly) {
   // A link that its box cuts off is small, until the reader scrolls.
   for (const box of document.querySelectorAll(".md-sidebar__scrollwrap")) box.scrollTop = 0;
+  await until(() => !document.querySelector(".md-code__nav:not([role])")); // the course's script
   const found = await axe.run({ preload: false, resultTypes: ["violations"], runOnly });
   return found.violations.flatMap(({ id, nodes }) =>
     nodes.map((node) => `${id}: ${node.target}: ${node.failureSummary}`),
   );
 }
 
-/** Of each kind of token in the code one is left, which stands for the others. */
+/** Of each kind of token in the code one is left, which stands for the others: plain text. */
 export function thin() {
   const kinds = new Set();
-  for (const token of document.querySelectorAll("pre span[class]:not(:has(*))")) {
+  for (const token of document.querySelectorAll("pre span[class]")) {
+    if (token.firstElementChild) continue;
     const kind = `${token.parentElement.className} ${token.className}`;
-    if (kinds.has(kind)) token.remove();
+    if (kinds.has(kind)) token.replaceWith(token.textContent);
     kinds.add(kind);
   }
 }

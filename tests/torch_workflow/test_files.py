@@ -407,16 +407,16 @@ OTHERS = {
         lambda path: torch.ones(3), _use_new_zipfile_serialization=False
     ),
     "a dict in the old format": save(
-        lambda path: {"format": 2}, _use_new_zipfile_serialization=False
+        lambda path: {"format": 3}, _use_new_zipfile_serialization=False
     ),
-    "a format and nothing else": save(lambda path: {"format": 2}),
+    "a format and nothing else": save(lambda path: {"format": 3}),
     "a whole module": save(lambda path: nn.Linear(1, 1)),
     "a whole module in the old format": save(
         lambda path: nn.Linear(1, 1), _use_new_zipfile_serialization=False
     ),
-    "code": save(lambda path: {"format": 2, "model": Hostile(path.with_name("it ran"))}),
+    "code": save(lambda path: {"format": 3, "model": Hostile(path.with_name("it ran"))}),
     "code in the old format": save(
-        lambda path: {"format": 2, "model": Hostile(path.with_name("it ran"))},
+        lambda path: {"format": 3, "model": Hostile(path.with_name("it ran"))},
         _use_new_zipfile_serialization=False,
     ),
     "code in a bare pickle": lambda path: path.write_bytes(

@@ -388,7 +388,7 @@ def test_tied_weights_are_still_tied_after_a_checkpoint(tmp_path):
 def test_a_checkpoint_says_its_format_and_the_version_that_wrote_it(run, tmp_path):
     run.save(tmp_path / "last.pt")
     stored = torch.load(tmp_path / "last.pt", weights_only=True)
-    assert (stored["format"], stored["torch"]) == (2, torch.__version__)
+    assert (stored["format"], stored["torch"]) == (3, torch.__version__)
 
 
 def test_a_checkpoint_holds_the_names_shapes_and_values_of_the_model(run, tmp_path):
@@ -478,8 +478,8 @@ REFUSED = {
         edited(lambda state: state["random"].update(device="cuda")),
         "on cuda.* on cpu",
     ),
-    "a newer format": (edited(lambda state: state.update(format=3)), "format 3.*reads format 2"),
-    "an older format": (edited(lambda state: state.update(format=1)), "format 1.*reads format 2"),
+    "a newer format": (edited(lambda state: state.update(format=4)), "format 4.*reads format 3"),
+    "an older format": (edited(lambda state: state.update(format=2)), "format 2.*reads format 3"),
 } | {
     f"a checkpoint without {part}": (edited(lambda state, part=part: state.pop(part)), str)
     for part in ("kinds", "model", "optimizer", "scheduler", "history", "random")
