@@ -20,6 +20,7 @@ serve: $(READY) ## serve the site at http://127.0.0.1:8000 and rebuild it when a
 site: $(READY) ## build the site into site/
 	$(BIN)/mkdocs build --strict
 
+test: export OMP_NUM_THREADS := 1  # three processes share the cores
 test: $(NODE_READY) .venv/chromium ## run every snippet of every page, and all other tests
 	$(MAKE) --jobs=2 --output-sync --no-print-directory test-code test-site
 

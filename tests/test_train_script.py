@@ -11,9 +11,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from types import ModuleType
+from typing import TextIO
 
 import pytest
 import torch
@@ -65,9 +68,9 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command(*arguments), capture_output=True, text=True, check=False)
 
 
-def run_here(*arguments: str) -> subprocess.CompletedProcess[str]:
+def run_here(*arguments: str, said: TextIO | None = None) -> subprocess.CompletedProcess[str]:
     """The same in this process, which has imported PyTorch already."""
-    printed, said, code = io.StringIO(), io.StringIO(), 0
+    printed, said, code = io.StringIO(), said or io.StringIO(), 0
     with (
         pytest.MonkeyPatch.context() as patch,
         torch.random.fork_rng(),
@@ -79,7 +82,8 @@ def run_here(*arguments: str) -> subprocess.CompletedProcess[str]:
             runpy.run_path(str(SCRIPT), run_name="__main__")
         except SystemExit as end:
             code = end.code
-    return subprocess.CompletedProcess(arguments, code, printed.getvalue(), said.getvalue())
+    text = said.getvalue() if isinstance(said, io.StringIO) else ""
+    return subprocess.CompletedProcess(arguments, code, printed.getvalue(), text)
 
 
 def succeed(*arguments: str, by: Runner = run_here) -> str:
@@ -192,21 +196,17 @@ def test_it_shows_a_progress_bar_in_a_terminal(folder: Path) -> None:
 
     terminal, end = os.openpty()
     termios.tcsetwinsize(end, (24, 80))
-    process = subprocess.Popen(command("walk.csv", "run"), stdout=subprocess.DEVNULL, stderr=end)
-    os.close(end)
-    shown = b""
-    while chunk := read(terminal):
-        shown += chunk
-    os.close(terminal)
-    assert process.wait() == 0
-    assert b"training: 100%" in shown
+    with os.fdopen(terminal, "rb", buffering=0) as screen, ThreadPoolExecutor(1) as reader:
+        shown = reader.submit(b"".join, chunks(screen))
+        with os.fdopen(end, "w") as said:
+            succeed("walk.csv", "run", by=partial(run_here, said=said))
+        assert b"training: 100%" in shown.result()
 
 
-def read(terminal: int) -> bytes:
-    try:
-        return os.read(terminal, 4096)
-    except OSError:  # Linux says so when the other end is closed
-        return b""
+def chunks(screen: io.RawIOBase) -> Iterator[bytes]:
+    with contextlib.suppress(OSError):  # Linux says so when the other end is closed
+        while chunk := screen.read(4096):
+            yield chunk
 
 
 BAD_FILES = {

@@ -11,11 +11,12 @@ import socket
 import sys
 from pathlib import Path
 
-IMPORTED = ("ipykernel.kernelapp", "torch._dynamo", "torch_workflow")
+IMPORTED = ("ipykernel.kernelapp", "matplotlib.pyplot", "torch._dynamo", "torch_workflow")
 
 
 def serve(address: str) -> None:
     del sys.path[0]  # this file's folder
+    os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"  # as ipykernel has it
     for name in IMPORTED:
         __import__(name)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)

@@ -136,23 +136,40 @@ def test_a_block_that_does_not_run_says_why(site):
 COLAB = "https://colab.example.org/github/owner/name/blob/notebooks/"
 
 
+def copy_of_the_project(folder: Path) -> Path:
+    """What the build reads, to break."""
+    for name in ("docs", "overrides", "src"):
+        shutil.copytree(ROOT / name, folder / name)
+    for name in ("mkdocs.yml", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, folder)
+    return folder
+
+
 @pytest.fixture(scope="module")
-def linked(build, tmp_path_factory):
-    """A build that knows where its repository is, and the folder it went to."""
-    folder = tmp_path_factory.mktemp("linked")
+def mislinked(build, tmp_path_factory):
+    """A build that knows where its repository is, of pages with links that lead nowhere."""
+    copy = copy_of_the_project(tmp_path_factory.mktemp("mislinked"))
+    with (copy / "docs/setup.md").open("a") as page:
+        page.write("\n[a](workflow/nowhere.md) [b](workflow/1-data.md#nowhere)\n")
+    with (copy / "docs/workflow/6-together.md").open("a") as page:
+        page.write("\n[c](lost.md)\n")
     repository = {"REPO_URL": "https://github.com/owner/name", "EDIT_URI": "edit/main/docs/"}
-    done = build(ROOT, folder, **repository, COLAB_BASE=COLAB)
-    assert done.returncode == 0, done.stderr
-    return done, folder
+    return build(copy, copy / "site", **repository, COLAB_BASE=COLAB), copy / "site"
 
 
-def test_building_everything_but_the_capstone_imports_no_torch(linked):
-    assert linked[0].stdout.splitlines()[-1] == "False"
+def test_building_everything_but_the_capstone_imports_no_torch(mislinked):
+    assert mislinked[0].stdout.splitlines()[-1] == "False"
 
 
-def test_edit_and_colab_links_need_a_repository(site, linked):
+def test_a_broken_link_or_anchor_fails_the_build(mislinked):
+    assert mislinked[0].returncode != 0
+    for link in ("workflow/nowhere.md", "#nowhere", "lost.md"):
+        assert link in mislinked[0].stderr
+
+
+def test_edit_and_colab_links_need_a_repository(site, mislinked):
     page = Path("workflow/1-data/index.html")
-    links = [a.get("href", "") for _, a in Html(linked[1] / page).tags]
+    links = [a.get("href", "") for _, a in Html(mislinked[1] / page).tags]
     notebook = "workflow/1-data/1-data.ipynb"
     assert COLAB + notebook in links
     assert (site / notebook).is_file()
@@ -161,28 +178,8 @@ def test_edit_and_colab_links_need_a_repository(site, linked):
     assert not any("colab" in link or "/edit/" in link for link in without)
 
 
-@pytest.fixture
-def copy(tmp_path):
-    """A copy of what the build reads, to break."""
-    for name in ("docs", "overrides", "src"):
-        shutil.copytree(ROOT / name, tmp_path / name)
-    for name in ("mkdocs.yml", "pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, tmp_path)
-    return tmp_path
-
-
-def test_a_broken_link_or_anchor_fails_the_build(build, copy):
-    with (copy / "docs/setup.md").open("a") as page:
-        page.write("\n[a](workflow/nowhere.md) [b](workflow/1-data.md#nowhere)\n")
-    with (copy / "docs/workflow/6-together.md").open("a") as page:
-        page.write("\n[c](lost.md)\n")
-    done = build(copy, copy / "site")
-    assert done.returncode != 0
-    for link in ("workflow/nowhere.md", "#nowhere", "lost.md"):
-        assert link in done.stderr
-
-
-def test_a_capstone_that_fails_fails_the_build(build, copy):
+def test_a_capstone_that_fails_fails_the_build(build, tmp_path):
+    copy = copy_of_the_project(tmp_path)
     path = copy / "docs/workflow/6-together.md"
     path.write_text(path.read_text().replace("```python\n", "```python\n1 / 0\n", 1))
     done = build(copy, copy / "site", EXECUTE_NOTEBOOKS="true")

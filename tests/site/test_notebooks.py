@@ -16,6 +16,8 @@ from nbclient import NotebookClient
 from packaging.requirements import Requirement
 from project import DOWNLOADED_PAGES, ROOT
 
+from executable_pages.reading import read_page
+
 NOTEBOOKS = [page.relative_to(ROOT / "docs").with_suffix("") for page in DOWNLOADED_PAGES]
 
 
@@ -126,3 +128,14 @@ def test_only_cells_that_are_meant_to_fail_do(executed, name):
     for cell in executed[name].result().cells:
         failed = any(output.output_type == "error" for output in cell.get("outputs", ()))
         assert failed == ("raises-exception" in cell.metadata.get("tags", ())), cell.source
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS, ids=str)
+def test_a_notebook_draws_the_figures_of_its_page(executed, name):
+    outputs = [
+        output for cell in executed[name].result().cells for output in cell.get("outputs", ())
+    ]
+    drawn = sum("image/png" in output.get("data", {}) for output in outputs)
+    page = read_page(ROOT / "docs" / f"{name}.md")
+    drawn_there = [image for block in page.blocks for image in block.images if image.is_figure]
+    assert drawn == len(drawn_there)

@@ -322,10 +322,16 @@ def test_a_click_on_the_map_is_a_start(open_playground):
     assert playground.steps() == 0
 
 
+@pytest.fixture(scope="module")
+def playground(opener):
+    """One that the tests may share, because they set all that they read."""
+    with opener() as open_page:
+        yield Playground(open_page(PAGE, reduced_motion="reduce", color_scheme="light"))
+
+
 @pytest.mark.parametrize("noisy", [False, True], ids=["plain", "noisy"])
 @pytest.mark.parametrize("name", LOSSES)
-def test_the_loss_is_the_same_all_along_a_contour(open_playground, data, name, noisy):
-    playground = open_playground()
+def test_the_loss_is_the_same_all_along_a_contour(playground, data, name, noisy):
     playground.loss.select_option(name)
     playground.noise.set_checked(noisy)
     (features, labels), _, thousandths = data
