@@ -11,9 +11,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import TextIO
@@ -24,7 +23,6 @@ import torch
 from torch_workflow import load_model, predict
 
 SCRIPT = Path(__file__).parents[1] / "docs" / "workflow" / "train.py"
-Runner = Callable[..., "subprocess.CompletedProcess[str]"]
 STOPPED = "\nStopped. To go on, run the same command with --resume.\n"
 
 needs_posix = pytest.mark.skipif(os.name != "posix", reason="it sends SIGINT or opens a terminal")
@@ -39,7 +37,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         hours = torch.arange(60) / 60
         meters = 5000 * hours + 300 + noise
         write_table("walk.csv", ["hours", "meters"], torch.stack([hours, meters], dim=1))
-        Path("printed.txt").write_text(succeed("walk.csv", "whole", by=run))
+        Path("printed.txt").write_text(succeed("walk.csv", "whole"))
     return path
 
 
@@ -60,16 +58,8 @@ def write_table(path: str, names: list[str], rows: torch.Tensor) -> None:
     Path(path).write_text("\n".join(lines) + "\n")
 
 
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, str(SCRIPT), *arguments]
-
-
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command(*arguments), capture_output=True, text=True, check=False)
-
-
-def run_here(*arguments: str, said: TextIO | None = None) -> subprocess.CompletedProcess[str]:
-    """The same in this process, which has imported PyTorch already."""
+def run(*arguments: str, said: TextIO | None = None) -> subprocess.CompletedProcess[str]:
+    """As a reader runs it, in this process, which has imported PyTorch already."""
     printed, said, code = io.StringIO(), said or io.StringIO(), 0
     with (
         pytest.MonkeyPatch.context() as patch,
@@ -86,8 +76,8 @@ def run_here(*arguments: str, said: TextIO | None = None) -> subprocess.Complete
     return subprocess.CompletedProcess(arguments, code, printed.getvalue(), text)
 
 
-def succeed(*arguments: str, by: Runner = run_here) -> str:
-    done = by(*arguments)
+def succeed(*arguments: str, said: TextIO | None = None) -> str:
+    done = run(*arguments, said=said)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -109,7 +99,7 @@ def script() -> ModuleType:
 def stop_after_the_first_epoch(*arguments: str, output: Path) -> tuple[int, str]:
     """Press Ctrl-C once the script has written its first checkpoint."""
     process = subprocess.Popen(
-        command(*arguments),
+        [sys.executable, str(SCRIPT), *arguments],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -199,7 +189,7 @@ def test_it_shows_a_progress_bar_in_a_terminal(folder: Path) -> None:
     with os.fdopen(terminal, "rb", buffering=0) as screen, ThreadPoolExecutor(1) as reader:
         shown = reader.submit(b"".join, chunks(screen))
         with os.fdopen(end, "w") as said:
-            succeed("walk.csv", "run", by=partial(run_here, said=said))
+            succeed("walk.csv", "run", said=said)
         assert b"training: 100%" in shown.result()
 
 
@@ -235,7 +225,7 @@ BAD_ARGUMENTS = {
 
 
 def test_bad_input_ends_it_with_exit_code_2_and_one_sentence(folder: Path) -> None:
-    refuse(["missing.csv", "run"], "No such file or directory: 'missing.csv'", by=run)
+    refuse(["missing.csv", "run"], "No such file or directory: 'missing.csv'")
 
 
 @pytest.mark.parametrize(("content", "message"), BAD_FILES.values(), ids=BAD_FILES)
@@ -271,8 +261,8 @@ def test_it_says_which_file_of_a_run_is_missing(folder: Path) -> None:
     refuse(["walk.csv", "whole", "--resume"], message)
 
 
-def refuse(arguments: list[str], message: str, by: Runner = run_here) -> None:
-    done = by(*arguments)
+def refuse(arguments: list[str], message: str) -> None:
+    done = run(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
     usage, sentence = done.stderr.split("train.py: error: ")
     assert usage.startswith("usage: train.py")

@@ -62,7 +62,7 @@ def random_states(
         "torch": torch.get_rng_state(),
         "device": device.type,
         "accelerator": accelerator,
-        "python": (version, torch.tensor(words), *rest),
+        "python": (version, torch.tensor(words, device="cpu"), *rest),
         "numpy": numpy_state,
         "generators": [generator.get_state() for generator in generators],
     }

@@ -357,6 +357,27 @@ def test_a_checkpoint_restores_the_global_random_states(run, tmp_path, draw):
     assert draw() == expected
 
 
+def test_a_checkpoint_keeps_the_random_states_whatever_the_default_device(run, tmp_path):
+    with torch.device("meta"):
+        run.save(tmp_path / "last.pt")
+    expected = random.random()
+    new_run().load(tmp_path / "last.pt")
+    assert random.random() == expected
+
+
+@pytest.mark.filterwarnings("ignore:get_state and legacy")
+def test_a_checkpoint_restores_another_generator_of_numpy(run, tmp_path):
+    before = np.random.get_bit_generator()
+    np.random.set_bit_generator(np.random.PCG64(3))
+    try:
+        run.save(tmp_path / "last.pt")
+        expected = np.random.random()
+        new_run().load(tmp_path / "last.pt")
+        assert np.random.random() == expected
+    finally:
+        np.random.set_bit_generator(before)
+
+
 def test_a_checkpoint_needs_neither_scheduler_nor_generator(run, tmp_path):
     other = new_run(seed=2)
     save_checkpoint(tmp_path / "last.pt", run.model, run.optimizer, run.history)
