@@ -43,6 +43,7 @@ function helpAssistiveTechnology() {
   }
 }
 
+/** Once for many changes, and after the first frame that a reader waits for. */
 function helpSoon() {
   helping ??= setTimeout(helpAssistiveTechnology, 100);
 }

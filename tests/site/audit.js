@@ -90,6 +90,14 @@ function drawing(svg) {
   return { texts, width, height };
 }
 
+/** The texts of drawings that leave the box they stand in. */
+export function spilled() {
+  const right = (element) => element.getBoundingClientRect().right;
+  return [...document.querySelectorAll("svg rect ~ text")]
+    .filter((text) => right(text) > right(text.parentElement.querySelector("rect")) - 3)
+    .map((text) => text.textContent);
+}
+
 const named = (element) => element.outerHTML.replace(/\s+/g, " ").slice(0, 120);
 
 function usable(element) {

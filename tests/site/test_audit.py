@@ -121,6 +121,10 @@ def test_texts_drawn_on_a_page_keep_apart(desk, phone):
         none([pair for drawing in measure(page, "drawings") for pair in overlaps(drawing)])
 
 
+def test_texts_of_the_map_stay_in_their_boxes(open_page):
+    none(measure(open_page(**PHONE), "spilled"))
+
+
 @pytest.mark.parametrize(
     ("start", "key"),
     [("", "Tab"), ("workflow/3-training/", "Tab"), ("workflow/5-saving/", "Shift+Tab")],
