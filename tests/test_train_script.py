@@ -60,20 +60,19 @@ def write_table(path: str, names: list[str], rows: torch.Tensor) -> None:
 
 def run(*arguments: str, said: TextIO | None = None) -> subprocess.CompletedProcess[str]:
     """As a reader runs it, in this process, which has imported PyTorch already."""
-    printed, said, code = io.StringIO(), said or io.StringIO(), 0
+    printed, captured, code = io.StringIO(), io.StringIO(), 0
     with (
         pytest.MonkeyPatch.context() as patch,
         torch.random.fork_rng(),
         contextlib.redirect_stdout(printed),
-        contextlib.redirect_stderr(said),
+        contextlib.redirect_stderr(said or captured),
     ):
         patch.setattr(sys, "argv", ["train.py", *arguments])
         try:
             runpy.run_path(str(SCRIPT), run_name="__main__")
         except SystemExit as end:
             code = end.code
-    text = said.getvalue() if isinstance(said, io.StringIO) else ""
-    return subprocess.CompletedProcess(arguments, code, printed.getvalue(), text)
+    return subprocess.CompletedProcess(arguments, code, printed.getvalue(), captured.getvalue())
 
 
 def succeed(*arguments: str, said: TextIO | None = None) -> str:

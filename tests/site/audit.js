@@ -40,7 +40,8 @@ async function mountButtons() {
 export async function violations(runOnly) {
   // A link that its box cuts off is small, until the reader scrolls.
   for (const box of document.querySelectorAll(".md-sidebar__scrollwrap")) box.scrollTop = 0;
-  await until(() => !document.querySelector(".md-code__nav:not([role])")); // the course's script
+  // The course's script has to see to the buttons first, which it does a moment after they came.
+  await until(() => !document.querySelector(".md-code__nav:not([role])"));
   const found = await axe.run({ preload: false, resultTypes: ["violations"], runOnly });
   return found.violations.flatMap(({ id, nodes }) =>
     nodes.map((node) => `${id}: ${node.target}: ${node.failureSummary}`),
@@ -50,8 +51,7 @@ export async function violations(runOnly) {
 /** Of each kind of token in the code one is left, which stands for the others: plain text. */
 export function thin() {
   const kinds = new Set();
-  for (const token of document.querySelectorAll("pre span[class]")) {
-    if (token.firstElementChild) continue;
+  for (const token of document.querySelectorAll("pre span[class]:not(:has(*))")) {
     const kind = `${token.parentElement.className} ${token.className}`;
     if (kinds.has(kind)) token.replaceWith(token.textContent);
     kinds.add(kind);
@@ -90,7 +90,7 @@ function drawing(svg) {
   return { texts, width, height };
 }
 
-/** The texts of drawings that leave the box they stand in. */
+/** The texts of drawings that come nearer than 3 pixels to the end of their box, or leave it. */
 export function spilled() {
   const right = (element) => element.getBoundingClientRect().right;
   return [...document.querySelectorAll("svg rect ~ text")]

@@ -22,6 +22,7 @@ SAME_ORDER = torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512")
 STEPS = 300 if SAME_ORDER else 50
 CLOSENESS = {"rtol": 0, "atol": 0} if SAME_ORDER else {"rtol": 1e-5, "atol": 1e-6}
 
+STILL = {"reduced_motion": "reduce", "color_scheme": "light"}
 LONG = 5_000  # milliseconds, more than a run of 200 steps takes
 
 DESCEND = """
@@ -108,10 +109,16 @@ class Playground:
 @pytest.fixture
 def open_playground(open_page):
     def open_playground(**options) -> Playground:
-        options = {"reduced_motion": "reduce", "color_scheme": "light"} | options
-        return Playground(open_page(PAGE, **options))
+        return Playground(open_page(PAGE, **STILL | options))
 
     return open_playground
+
+
+@pytest.fixture(scope="module")
+def shared_playground(opener):
+    """One for tests that set all that they read."""
+    with opener() as open_page:
+        yield Playground(open_page(PAGE, **STILL))
 
 
 @pytest.fixture
@@ -322,16 +329,10 @@ def test_a_click_on_the_map_is_a_start(open_playground):
     assert playground.steps() == 0
 
 
-@pytest.fixture(scope="module")
-def playground(opener):
-    """One that the tests may share, because they set all that they read."""
-    with opener() as open_page:
-        yield Playground(open_page(PAGE, reduced_motion="reduce", color_scheme="light"))
-
-
 @pytest.mark.parametrize("noisy", [False, True], ids=["plain", "noisy"])
 @pytest.mark.parametrize("name", LOSSES)
-def test_the_loss_is_the_same_all_along_a_contour(playground, data, name, noisy):
+def test_the_loss_is_the_same_all_along_a_contour(shared_playground, data, name, noisy):
+    playground = shared_playground
     playground.loss.select_option(name)
     playground.noise.set_checked(noisy)
     (features, labels), _, thousandths = data
